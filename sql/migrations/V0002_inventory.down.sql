@@ -1,0 +1,1 @@
+DROP TABLE nic_address, nic, vm, portgroup, switch_host, switch, pnic, host, account;

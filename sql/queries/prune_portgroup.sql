@@ -1,0 +1,7 @@
+-- $1 account.
+DELETE FROM portgroup p
+WHERE p.account_id = $1::bigint
+    AND NOT EXISTS (SELECT FROM stage_portgroup s WHERE s.id = p.id)
+    AND (p.kind = 'distributed'
+        OR EXISTS (SELECT FROM stage_host h WHERE h.id = p.host_id AND h.network_known)
+        OR NOT EXISTS (SELECT FROM host h WHERE h.account_id = $1 AND h.id = p.host_id))

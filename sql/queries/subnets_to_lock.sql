@@ -1,0 +1,12 @@
+-- The subnets in which a holder may change, ascending: the order in which placement takes their locks.
+SELECT DISTINCT k.subnet_id
+FROM contested k
+LEFT JOIN address a ON a.subnet_id = k.subnet_id AND a.ip = k.ip AND a.state = 'held'
+LEFT JOIN placement p ON p.subnet_id = k.subnet_id AND p.ip = k.ip AND p.reason IS NULL
+    AND (p.account_id, p.owner, p.owner_id, p.device) = (a.account_id, a.owner, a.owner_id, a.device)
+LEFT JOIN nic_address n ON n.account_id = p.account_id AND n.owner = p.owner AND n.owner_id = p.owner_id
+    AND n.device = p.device AND n.ip = p.ip AND n.live
+WHERE n.ip IS NULL
+    OR EXISTS (SELECT FROM placement o WHERE o.subnet_id = k.subnet_id AND o.ip = k.ip AND
+        (o.account_id, o.owner, o.owner_id, o.device) IS DISTINCT FROM (a.account_id, a.owner, a.owner_id, a.device))
+ORDER BY 1
