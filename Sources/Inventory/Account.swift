@@ -1,0 +1,173 @@
+package import Addressing
+package import Foundation
+package import Postgres
+
+/// One VMware endpoint: where it is, how to trust it, whom to be there, and when to sync it.
+package struct Account: Sendable {
+    package enum Kind: String, Sendable, PostgresRawRepresentable { case vcenter, esxi }
+    package enum Trust: String, Sendable, PostgresRawRepresentable { case system, ca, thumbprint, insecure }
+
+    package let id: Int64
+    package let name: String
+    package let url: String
+    package let username: String
+    /// Sealed by ``SecretBox`` for ``identity``.
+    package let secret: Data
+    package let secretKeyID: String
+    package let trust: Trust
+    /// The PEM text of a CA, or a SHA-256 thumbprint; `nil` for the other kinds of trust.
+    package let trustValue: String?
+    package let kind: Kind
+    /// `about.instanceUuid`, or the hardware UUID of an ESXi host; lower case.
+    package let identity: String
+    /// `nil` for none.
+    package let site: String?
+    package let enabled: Bool
+    package let every: Duration
+    package let grace: Duration
+    /// Addresses in these prefixes are not looked at.
+    package let ignored: [CIDR]
+
+    /// What its jobs have for themselves.
+    package var subject: String { "account:\(id)" }
+}
+
+/// What a person may give for an account; `nil` leaves it as it is.
+package struct AccountChange: Sendable {
+    package var name: String?
+    package var url: String?
+    package var username: String?
+    package var sealed: (secret: Data, keyID: String)?
+    package var trust: (kind: Account.Trust, value: String?)?
+    /// An empty text takes the site away.
+    package var site: String?
+    package var every: Duration?
+    package var grace: Duration?
+    package var ignored: [CIDR]?
+    package var enabled: Bool?
+
+    package init() {}
+}
+
+/// The table `account`.
+package enum AccountTable {
+    static let columns = """
+        id, name, url, username, secret, secret_key_id, trust, trust_value, kind, identity, site, enabled, every, grace,
+        ignored
+        """
+
+    package static func all(in connection: Connection) throws -> [Account] {
+        try connection.query("SELECT \(columns) FROM account ORDER BY name").map(Account.init)
+    }
+
+    /// By name, or by the id that a listing shows.
+    ///
+    /// - Throws: ``InventoryError`` with code `not_found`.
+    package static func named(_ name: String, in connection: Connection) throws -> Account {
+        let rows = try connection.query("SELECT \(columns) FROM account WHERE name = $1::text", name)
+        guard let row = rows.first else {
+            let names = try all(in: connection).map(\.name)
+            let hint = names.isEmpty ? "there is none yet" : "there are: " + names.prefix(8).joined(separator: ", ")
+            throw InventoryError(.notFound, "there is no account \"\(name)\"; \(hint)")
+        }
+        return try Account(row)
+    }
+
+    package static func account(_ id: Int64, in connection: Connection) throws -> Account? {
+        try connection.query("SELECT \(columns) FROM account WHERE id = $1::bigint", id).first.map(Account.init)
+    }
+
+    package static func withIdentity(_ identity: String, in connection: Connection) throws -> Account? {
+        try connection.query("SELECT \(columns) FROM account WHERE identity = $1::text", identity).first
+            .map(Account.init)
+    }
+
+    /// - Throws: ``InventoryError`` with code `duplicate` if the name or the endpoint is taken.
+    package static func insert(
+        name: String, url: String, username: String, sealed: (secret: Data, keyID: String),
+        trust: (kind: Account.Trust, value: String?), kind: Account.Kind, identity: String, site: String?,
+        every: Duration, grace: Duration, ignored: [CIDR], in connection: Connection
+    ) throws -> Account {
+        if let other = try withIdentity(identity, in: connection) {
+            throw InventoryError(
+                .duplicate, "\(url) is already onboarded as account \(other.name) (\(other.url)): it has the same identity "
+                    + identity)
+        }
+        do {
+            let rows = try connection.query(
+                """
+                INSERT INTO account (name, url, username, secret, secret_key_id, trust, trust_value, kind, identity, site,
+                    every, grace, ignored)
+                VALUES ($1::text, $2::text, $3::text, $4::bytea, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text,
+                    $11::interval, $12::interval, $13::cidr[])
+                RETURNING \(columns)
+                """, name, url, username, sealed.secret, sealed.keyID, trust.kind, trust.value, kind, identity, site,
+                every, grace, ignored)
+            guard let row = rows.first else { throw InventoryError(.invalid, "account \(name) was not stored") }
+            return try Account(row)
+        } catch let error as DatabaseError where error.constraint == "account_name_unique" {
+            throw InventoryError(.duplicate, "there is an account \"\(name)\" already; choose another name")
+        } catch let error as DatabaseError where error.constraint == "account_identity_unique" {
+            throw InventoryError(.duplicate, "\(url) was onboarded by someone else just now; see: wireloom account list")
+        }
+    }
+
+    package static func update(_ account: Account, _ change: AccountChange, in connection: Connection) throws {
+        do {
+            try connection.execute(
+                """
+                UPDATE account SET
+                    name = coalesce($2::text, name), url = coalesce($3::text, url),
+                    username = coalesce($4::text, username), secret = coalesce($5::bytea, secret),
+                    secret_key_id = coalesce($6::text, secret_key_id), trust = coalesce($7::text, trust),
+                    trust_value = CASE WHEN $7::text IS NULL THEN trust_value ELSE $8::text END,
+                    site = CASE WHEN $9::text IS NULL THEN site ELSE nullif($9::text, '') END,
+                    every = coalesce($10::interval, every), grace = coalesce($11::interval, grace),
+                    ignored = coalesce($12::cidr[], ignored), enabled = coalesce($13::boolean, enabled)
+                WHERE id = $1::bigint
+                """, account.id, change.name, change.url, change.username, change.sealed?.secret, change.sealed?.keyID,
+                change.trust?.kind, change.trust?.value, change.site, change.every, change.grace, change.ignored,
+                change.enabled)
+        } catch let error as DatabaseError where error.constraint == "account_name_unique" {
+            throw InventoryError(.duplicate, "there is an account \"\(change.name ?? "")\" already; choose another name")
+        }
+    }
+
+    /// Removes an account with everything known of it; what its adapters held in confirmed subnets goes into quarantine.
+    package static func remove(_ account: Account, in connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE address a SET state = 'quarantined', until = now() + coalesce(
+                (SELECT p.quarantine FROM pool p WHERE p.subnet_id = a.subnet_id AND a.ip BETWEEN p.first AND p.last
+                 LIMIT 1), interval '1 hour'),
+                since = now(), account_id = NULL, owner = NULL, owner_id = NULL, device = NULL
+            WHERE a.account_id = $1::bigint
+            """, account.id)
+        try connection.execute("DELETE FROM account WHERE id = $1::bigint", account.id)
+        try connection.execute(
+            """
+            DELETE FROM wire w WHERE w.origin = 'automatic' AND NOT w.touched
+                AND NOT EXISTS (SELECT FROM link l WHERE l.wire_id = w.id)
+            """)
+    }
+}
+
+extension Account {
+    init(_ row: Row) throws {
+        id = try row.get("id")
+        name = try row.get("name")
+        url = try row.get("url")
+        username = try row.get("username")
+        secret = try row.get("secret")
+        secretKeyID = try row.get("secret_key_id")
+        trust = try row.get("trust")
+        trustValue = try row.get("trust_value")
+        kind = try row.get("kind")
+        identity = try row.get("identity")
+        site = try row.get("site")
+        enabled = try row.get("enabled")
+        every = try row.get("every")
+        grace = try row.get("grace")
+        ignored = try row.get("ignored")
+    }
+}

@@ -1,0 +1,83 @@
+/// The statements that are worth a file of their own, by the names of their files.
+///
+/// `staging` is a script; every other one is a single statement that a test prepares against a fresh schema.
+package enum Queries {
+    package static let staging = text(PackageResources.staging_sql)
+
+    package static let breaker = text(PackageResources.breaker_sql)
+    package static let decideHolders = text(PackageResources.decide_holders_sql)
+    package static let findContested = text(PackageResources.find_contested_sql)
+    package static let mergeHost = text(PackageResources.merge_host_sql)
+    package static let mergeNIC = text(PackageResources.merge_nic_sql)
+    package static let mergeNICAddress = text(PackageResources.merge_nic_address_sql)
+    package static let mergePNIC = text(PackageResources.merge_pnic_sql)
+    package static let mergePortgroup = text(PackageResources.merge_portgroup_sql)
+    package static let mergeSwitch = text(PackageResources.merge_switch_sql)
+    package static let mergeSwitchHost = text(PackageResources.merge_switch_host_sql)
+    package static let mergeVM = text(PackageResources.merge_vm_sql)
+    package static let missHost = text(PackageResources.miss_host_sql)
+    package static let missNIC = text(PackageResources.miss_nic_sql)
+    package static let missNICAddress = text(PackageResources.miss_nic_address_sql)
+    package static let missVM = text(PackageResources.miss_vm_sql)
+    package static let prunePNIC = text(PackageResources.prune_pnic_sql)
+    package static let prunePortgroup = text(PackageResources.prune_portgroup_sql)
+    package static let pruneSwitch = text(PackageResources.prune_switch_sql)
+    package static let pruneSwitchHost = text(PackageResources.prune_switch_host_sql)
+    package static let qualify = text(PackageResources.qualify_sql)
+    package static let quarantineReleased = text(PackageResources.quarantine_released_sql)
+    package static let releaseMissed = text(PackageResources.release_missed_sql)
+    package static let releaseMoved = text(PackageResources.release_moved_sql)
+    package static let releaseVanished = text(PackageResources.release_vanished_sql)
+    package static let removeVanishedHost = text(PackageResources.remove_vanished_host_sql)
+    package static let removeVanishedNIC = text(PackageResources.remove_vanished_nic_sql)
+    package static let removeVanishedVM = text(PackageResources.remove_vanished_vm_sql)
+    package static let subnetsToLock = text(PackageResources.subnets_to_lock_sql)
+    package static let touchAccount = text(PackageResources.touch_account_sql)
+    package static let touchPrefix = text(PackageResources.touch_prefix_sql)
+    package static let touchSwitch = text(PackageResources.touch_switch_sql)
+    package static let unholdReleased = text(PackageResources.unhold_released_sql)
+    package static let writeSyncIPs = text(PackageResources.write_sync_ips_sql)
+    package static let writeSyncIPsElsewhere = text(PackageResources.write_sync_ips_elsewhere_sql)
+
+    /// Every single statement, for the test that prepares them.
+    package static let all: [(name: String, text: String)] = [
+        ("breaker", breaker),
+        ("decide_holders", decideHolders),
+        ("find_contested", findContested),
+        ("merge_host", mergeHost),
+        ("merge_nic", mergeNIC),
+        ("merge_nic_address", mergeNICAddress),
+        ("merge_pnic", mergePNIC),
+        ("merge_portgroup", mergePortgroup),
+        ("merge_switch", mergeSwitch),
+        ("merge_switch_host", mergeSwitchHost),
+        ("merge_vm", mergeVM),
+        ("miss_host", missHost),
+        ("miss_nic", missNIC),
+        ("miss_nic_address", missNICAddress),
+        ("miss_vm", missVM),
+        ("prune_pnic", prunePNIC),
+        ("prune_portgroup", prunePortgroup),
+        ("prune_switch", pruneSwitch),
+        ("prune_switch_host", pruneSwitchHost),
+        ("qualify", qualify),
+        ("quarantine_released", quarantineReleased),
+        ("release_missed", releaseMissed),
+        ("release_moved", releaseMoved),
+        ("release_vanished", releaseVanished),
+        ("remove_vanished_host", removeVanishedHost),
+        ("remove_vanished_nic", removeVanishedNIC),
+        ("remove_vanished_vm", removeVanishedVM),
+        ("subnets_to_lock", subnetsToLock),
+        ("touch_account", touchAccount),
+        ("touch_prefix", touchPrefix),
+        ("touch_switch", touchSwitch),
+        ("unhold_released", unholdReleased),
+        ("write_sync_ips", writeSyncIPs),
+        ("write_sync_ips_elsewhere", writeSyncIPsElsewhere),
+    ]
+
+    private static func text(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes, as: UTF8.self)
+    }
+}
