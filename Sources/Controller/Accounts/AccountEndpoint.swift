@@ -1,0 +1,33 @@
+internal import Inventory
+package import VSphere
+
+/// How an account is reached, and whether what answers is still what was onboarded.
+enum AccountEndpoint {
+    static func endpoint(
+        of account: Account, secrets: SecretBox, timeouts: VSphereEndpoint.Timeouts
+    ) throws -> VSphereEndpoint {
+        let password = try secrets.open(account.secret, for: account.identity, account: account.name)
+        return try VSphereEndpoint(
+            url: account.url, username: account.username, password: Secret(password),
+            trust: trust(account.trust, account.trustValue), timeouts: timeouts)
+    }
+
+    static func trust(_ kind: Account.Trust, _ value: String?) -> VSphereEndpoint.Trust {
+        switch (kind, value) {
+        case (.ca, let pem?): .certificateAuthority(pem: pem)
+        case (.thumbprint, let text?): .thumbprint(sha256: text)
+        case (.insecure, _): .insecure
+        default: .system
+        }
+    }
+
+    /// - Throws: ``SyncError`` with code `identity_changed`: another endpoint must not be imported over this one.
+    static func requireIdentity(_ identity: String, of account: Account) throws {
+        guard identity == account.identity else {
+            throw SyncError(
+                code: "identity_changed",
+                message: "\(account.url) is not the endpoint that account \(account.name) was onboarded with: its identity "
+                    + "is \(identity), it was \(account.identity); if it was replaced, remove the account and add it again")
+        }
+    }
+}

@@ -1,0 +1,154 @@
+package import Addressing
+package import Inventory
+package import Jobs
+internal import Logging
+package import Postgres
+package import VSphere
+
+/// Onboards accounts and keeps their schedules: what a person may do to an account, each as one transaction.
+package struct AccountService: Sendable {
+    /// What an endpoint said of itself.
+    package struct Probe: Sendable {
+        package let kind: Account.Kind
+        package let identity: String
+        package let product: String
+        package let url: String
+    }
+
+    /// What a person gives to onboard an account.
+    package struct Request: Sendable {
+        package var name: String
+        package var url: String
+        package var username: String
+        package var password: Secret
+        package var trust: (kind: Account.Trust, value: String?)
+        package var site: String?
+        package var every: Duration
+        package var grace: Duration
+        package var ignored: [CIDR]
+
+        package init(
+            name: String, url: String, username: String, password: Secret, trust: (kind: Account.Trust, value: String?),
+            site: String?, every: Duration, grace: Duration, ignored: [CIDR]
+        ) {
+            self.name = name
+            self.url = url
+            self.username = username
+            self.password = password
+            self.trust = trust
+            self.site = site
+            self.every = every
+            self.grace = grace
+            self.ignored = ignored
+        }
+    }
+
+    private let database: Database
+    private let secrets: SecretBox
+    private let queue: JobQueue
+
+    package init(database: Database, secrets: SecretBox) {
+        self.database = database
+        self.secrets = secrets
+        queue = JobQueue(database)
+    }
+
+    /// Logs in at the endpoint, reads its identity, and stores the account; nothing is stored if any of it fails.
+    package func add(_ request: Request) throws -> (account: Account, probe: Probe) {
+        try Name.check(request.name, of: "account")
+        if let site = request.site { try Name.check(site, of: "site") }
+        let probe = try probe(
+            url: request.url, username: request.username, password: request.password, trust: request.trust)
+        let sealed = (try secrets.seal(request.password.revealed, for: probe.identity), secrets.keyID)
+        let account = try database.transaction { connection in
+            let account = try AccountTable.insert(
+                name: request.name, url: probe.url, username: request.username, sealed: sealed, trust: request.trust,
+                kind: probe.kind, identity: probe.identity, site: request.site, every: request.every,
+                grace: request.grace, ignored: request.ignored, in: connection)
+            try schedule(account, in: connection)
+            return account
+        }
+        return (account, probe)
+    }
+
+    /// Logs in and reads the identity.
+    package func test(_ account: Account) throws -> Probe {
+        let password = try secrets.open(account.secret, for: account.identity, account: account.name)
+        let probe = try probe(
+            url: account.url, username: account.username, password: Secret(password),
+            trust: (account.trust, account.trustValue))
+        try AccountEndpoint.requireIdentity(probe.identity, of: account)
+        return probe
+    }
+
+    /// Changes an account; new ways to reach it are tried first and must lead to the same endpoint.
+    package func update(_ account: Account, _ change: AccountChange, password: Secret?) throws {
+        var change = change
+        if let name = change.name { try Name.check(name, of: "account") }
+        if let site = change.site, !site.isEmpty { try Name.check(site, of: "site") }
+        if change.url != nil || change.username != nil || change.trust != nil || password != nil {
+            let present = try password ?? Secret(secrets.open(account.secret, for: account.identity, account: account.name))
+            let probe = try probe(
+                url: change.url ?? account.url, username: change.username ?? account.username, password: present,
+                trust: change.trust ?? (account.trust, account.trustValue))
+            try AccountEndpoint.requireIdentity(probe.identity, of: account)
+            if change.url != nil { change.url = probe.url }
+        }
+        if let password {
+            change.sealed = (try secrets.seal(password.revealed, for: account.identity), secrets.keyID)
+        }
+        try database.transaction { connection in
+            try AccountTable.update(account, change, in: connection)
+            if let changed = try AccountTable.account(account.id, in: connection) {
+                try schedule(changed, in: connection)
+            }
+        }
+    }
+
+    package func remove(_ account: Account) throws {
+        for job in try queue.jobs(JobFilter(states: [.queued, .running], subject: account.subject)) {
+            _ = try? queue.cancel(job.id, by: "account remove")
+        }
+        try database.transaction { connection in
+            try AdvisoryLock.topology(exclusive: true).take(in: connection)
+            try queue.deleteSchedule(scheduleKey(account), in: connection)
+            try AccountTable.remove(account, in: connection)
+        }
+    }
+
+    /// Queues a sync; where one is queued already, that one is returned.
+    package func queueSync(_ account: Account, acceptReleases: Bool) throws -> (id: JobID, created: Bool) {
+        guard account.enabled else {
+            throw InventoryError(
+                .refused, "account \(account.name) is disabled; run: wireloom account enable \(account.name)")
+        }
+        return try database.transaction { connection in
+            try queue.enqueue(
+                kind: SyncHandler.kind, subject: account.subject, label: account.name,
+                payload: JSON(encoding: SyncRequest(acceptReleases: acceptReleases)), in: connection)
+        }
+    }
+
+    private func scheduleKey(_ account: Account) -> String { "sync:\(account.subject)" }
+
+    private func schedule(_ account: Account, in connection: Connection) throws {
+        try queue.upsertSchedule(
+            Schedule(
+                key: scheduleKey(account), kind: SyncHandler.kind, subject: account.subject, label: account.name,
+                payload: JSON(encoding: SyncRequest()), every: account.every, enabled: account.enabled),
+            first: .zero, in: connection)
+    }
+
+    private func probe(
+        url: String, username: String, password: Secret, trust: (kind: Account.Trust, value: String?)
+    ) throws -> Probe {
+        let endpoint = try VSphereEndpoint(
+            url: url, username: username, password: password, trust: AccountEndpoint.trust(trust.kind, trust.value))
+        let session = try VSphereSession.connect(
+            to: endpoint, cancellation: CancellationToken(), logger: Logger(label: "wireloom.vsphere"))
+        defer { session.logOut() }
+        return Probe(
+            kind: session.about.kind == .vCenter ? .vcenter : .esxi, identity: try session.identity(),
+            product: session.about.fullName, url: endpoint.url)
+    }
+}

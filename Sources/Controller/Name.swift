@@ -1,0 +1,19 @@
+internal import Inventory
+
+/// What a person may call an account, a site, a wire or a subnet.
+package enum Name {
+    /// Printable text of 1 to 100 characters, without surrounding spaces, that does not look like an option.
+    ///
+    /// - Throws: ``InventoryError`` with code `invalid`.
+    package static func check(_ name: String, of kind: String) throws {
+        let problem: String? =
+            if name.isEmpty { "is empty" } else if name.count > 100 { "is longer than 100 characters" } else if name
+                .unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+            { "has a control character" } else if name.first == " " || name.last == " " {
+                "begins or ends with a space"
+            } else if name.hasPrefix("-") { "begins with a hyphen" } else { nil }
+        if let problem {
+            throw InventoryError(.invalid, "the \(kind) name \"\(name.prefix(40).filter { $0 != "\n" })\" \(problem)")
+        }
+    }
+}

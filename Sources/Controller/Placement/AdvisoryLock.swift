@@ -1,0 +1,20 @@
+internal import Postgres
+
+/// Every advisory lock of the product, in the order in which they are taken; all end with their transaction.
+enum AdvisoryLock {
+    /// Wires, links and subnets: shared by the final transaction of a sync, exclusive for a change by a person.
+    case topology(exclusive: Bool)
+    /// Who holds the addresses of a subnet, among placements. Taken by ascending id.
+    case placement(subnet: Int64)
+
+    func take(in connection: Connection) throws {
+        switch self {
+        case .topology(exclusive: false):
+            try connection.query("SELECT pg_advisory_xact_lock_shared(7001, 0)::text")
+        case .topology(exclusive: true):
+            try connection.query("SELECT pg_advisory_xact_lock(7001, 0)::text")
+        case .placement(let subnet):
+            try connection.query("SELECT pg_advisory_xact_lock(7002, ($1::bigint % 2147483647)::int)::text", subnet)
+        }
+    }
+}

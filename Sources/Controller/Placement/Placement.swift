@@ -1,0 +1,32 @@
+internal import Postgres
+internal import SQL
+
+/// Rule 3.4: attaches every touched address to its subnet or gives the reason why not, and settles who holds it.
+///
+/// Runs inside the caller's transaction on the rows of the temporary table `touched`; `released` holds what the caller
+/// already let go of. READ COMMITTED and the per-subnet locks make two placements of one subnet follow each other.
+enum Placement {
+    /// Makes the temporary tables of this connection, empty.
+    static func prepare(in connection: Connection) throws {
+        try connection.script(Queries.staging)
+    }
+
+    static func touch(account: Int64, in connection: Connection) throws {
+        try connection.execute(Queries.touchAccount, account)
+    }
+
+    /// - Parameter account: whose tags are written whole; `nil`: those of the touched and contested addresses.
+    static func place(account: Int64?, in connection: Connection) throws {
+        try connection.execute(Queries.qualify)
+        try connection.execute(Queries.releaseMoved)
+        try connection.execute(Queries.unholdReleased)
+        try connection.execute(Queries.findContested)
+        for row in try connection.query(Queries.subnetsToLock) {
+            try AdvisoryLock.placement(subnet: row.get(0)).take(in: connection)
+        }
+        try connection.execute(Queries.decideHolders)
+        try connection.execute(Queries.quarantineReleased)
+        try connection.execute(Queries.writeSyncIPs, account)
+        if let account { try connection.execute(Queries.writeSyncIPsElsewhere, account) }
+    }
+}

@@ -1,0 +1,363 @@
+internal import Addressing
+internal import Inventory
+internal import VSphere
+
+/// Turns what the vSphere API tells of one account into staged inventory: the one place that knows both.
+///
+/// VMs go to the staging tables as they arrive; hosts, switches and port groups are few and refer to each other in any
+/// order, so they wait for the end of the reading.
+struct SnapshotWriter {
+    private let account: Account
+    private let staging: Staging
+    private(set) var findings: Set<SyncFinding> = []
+    private(set) var virtualMachineCount = 0
+    private(set) var hostCount = 0
+
+    private var containers: [String: ContainerRecord] = [:]
+    private var hosts: [String: HostRecord] = [:]
+    private var switches: [String: DistributedSwitchRecord] = [:]
+    private var portGroups: [String: DistributedPortGroupRecord] = [:]
+    /// VMs seen, by id and by instance UUID: an object may be told twice, a UUID should not.
+    private var seen: Set<String> = []
+    private var instanceUUIDs: [String: String] = [:]
+
+    init(account: Account, staging: Staging) {
+        self.account = account
+        self.staging = staging
+    }
+
+    mutating func add(_ record: InventoryRecord) throws {
+        switch record {
+        case .container(let container): containers[container.id] = container
+        case .host(let host): hosts[host.id] = host
+        case .distributedSwitch(let item): switches[item.id] = item
+        case .distributedPortGroup(let group): portGroups[group.id] = group
+        case .network: break
+        case .virtualMachine(let vm): try add(vm)
+        }
+    }
+
+    /// Writes what had to wait for the end.
+    mutating func finish() throws {
+        for host in hosts.values.sorted(by: { $0.id < $1.id }) { try add(host) }
+        for item in switches.values.sorted(by: { $0.id < $1.id }) { try add(item) }
+        for group in portGroups.values.sorted(by: { $0.id < $1.id }) { try add(group) }
+        try staging.finish()
+    }
+
+    // MARK: Hosts
+
+    private mutating func add(_ host: HostRecord) throws {
+        hostCount += 1
+        report(host.unreadable, of: "host \(host.name)")
+        if let manager = host.managementServerIP, account.kind == .esxi {
+            findings.insert(
+                SyncFinding(
+                    code: "managed_by_vcenter", subject: host.name,
+                    message: "host \(host.name) is managed by the vCenter at \(manager); onboard that vCenter and remove "
+                        + "this account, or its VMs are counted twice",
+                    fix: "wireloom account remove \(account.name)"))
+        }
+        var keep = columns(
+            unreadable: host.unreadable,
+            [
+                "summary.hardware.uuid": "uuid", "runtime.connectionState": "connection_state",
+                "runtime.inMaintenanceMode": "maintenance", "config.product.version": "version",
+                "summary.managementServerIp": "managed_by",
+            ])
+        if host.uuid == nil { keep.append("uuid") }
+        if host.version == nil { keep.append("version") }
+        try staging.add(
+            StagedHost(
+                id: host.id, name: host.name, uuid: host.uuid?.lowercased(), datacenter: datacenter(of: host.parent),
+                cluster: host.parent.flatMap { containers[$0] }.flatMap { $0.kind == .cluster ? $0.name : nil },
+                connectionState: host.connectionState, inMaintenanceMode: host.inMaintenanceMode, version: host.version,
+                managedBy: host.managementServerIP,
+                gateways: (host.network?.gateways["defaultTcpipStack"] ?? []).compactMap { IPAddress($0) }.sorted(),
+                networkKnown: host.network != nil, keep: keep))
+        if let network = host.network { try add(network, of: host) }
+    }
+
+    private mutating func add(_ network: HostNetworkRecord, of host: HostRecord) throws {
+        for nic in network.physicalNICs {
+            try staging.addPhysicalNIC(
+                host: host.id, device: nic.device, mac: nic.mac.flatMap { MACAddress($0) }, speed: nic.linkSpeedMb)
+        }
+        var names: Set<String> = []
+        for item in network.switches where names.insert(item.name).inserted {
+            let id = "\(host.id)/\(item.name)"
+            try staging.add(
+                StagedSwitch(
+                    id: id, kind: .standard, name: item.name, uuid: nil, host: host.id,
+                    datacenter: datacenter(of: host.parent)))
+            try staging.addMember(host: host.id, of: id, uplinks: item.uplinks)
+        }
+        var groups: Set<String> = []
+        for group in network.portGroups where groups.insert(group.name).inserted {
+            guard names.contains(group.switchName) else {
+                findings.insert(
+                    SyncFinding(
+                        code: "port_group_without_switch", subject: "\(group.name) on \(host.name)",
+                        message: "port group \(group.name) of host \(host.name) names the switch "
+                            + "\"\(group.switchName)\", which the host does not have"))
+                continue
+            }
+            try staging.add(
+                StagedPortGroup(
+                    id: "\(host.id)/\(group.name)", switchID: "\(host.id)/\(group.switchName)", host: host.id,
+                    name: group.name, kind: .standard, vlan: standardVLAN(group, host)))
+        }
+        try add(network.vmkernelAdapters, of: host)
+    }
+
+    private mutating func standardVLAN(_ group: HostNetworkRecord.StandardPortGroup, _ host: HostRecord) -> PortGroupVLAN {
+        switch group.vlanID {
+        case 0: return .untagged
+        case 4095: return .trunk([1...4094])
+        default:
+            if let id = VLANID(group.vlanID) { return .tagged(id) }
+            findings.insert(
+                SyncFinding(
+                    code: "vlan_out_of_range", subject: "\(group.name) on \(host.name)",
+                    message: "port group \(group.name) of host \(host.name) has the VLAN id \(group.vlanID), which is none"))
+            return .unmatchable
+        }
+    }
+
+    private mutating func add(_ adapters: [HostNetworkRecord.VMkernelAdapter], of host: HostRecord) throws {
+        let selected = adapters.filter { $0.services.contains("management") }.map(\.device)
+        let management: Set<String> =
+            selected.isEmpty ? Set([lowestOnDefaultStack(adapters)].compactMap { $0 }) : Set(selected)
+        var devices: Set<String> = []
+        for adapter in adapters where devices.insert(adapter.device).inserted {
+            let kind: NetworkKind =
+                if adapter.distributedPortGroupKey != nil { .distributed } else if adapter.opaqueNetworkID != nil {
+                    .opaque
+                } else if adapter.portGroup != nil { .standard } else { .none }
+            try staging.add(
+                StagedNIC(
+                    owner: .host, ownerID: host.id, device: adapter.device, label: nil,
+                    mac: adapter.mac.flatMap { MACAddress($0) }, connected: nil, networkKind: kind,
+                    networkName: adapter.portGroup ?? adapter.opaqueNetworkID,
+                    portGroupID: adapter.distributedPortGroupKey, host: host.id, services: adapter.services.sorted(),
+                    netStack: adapter.netStack, isManagement: management.contains(adapter.device)))
+            for address in accepted(adapter.addresses, of: "\(adapter.device) of host \(host.name)") {
+                try staging.addAddress(
+                    owner: .host, ownerID: host.id, device: adapter.device, ip: address.ip,
+                    prefixLength: address.prefixLength, live: host.connectionState == "connected")
+            }
+        }
+    }
+
+    private func lowestOnDefaultStack(_ adapters: [HostNetworkRecord.VMkernelAdapter]) -> String? {
+        adapters.filter { $0.netStack == nil || $0.netStack == "defaultTcpipStack" }
+            .map(\.device)
+            .min { ($0.utf8.count, $0) < ($1.utf8.count, $1) }
+    }
+
+    // MARK: Distributed switches
+
+    private mutating func add(_ item: DistributedSwitchRecord) throws {
+        report(item.unreadable, of: "distributed switch \(item.name)")
+        try staging.add(
+            StagedSwitch(
+                id: item.id, kind: .distributed, name: item.name, uuid: hexadecimalDigits(item.uuid), host: nil,
+                datacenter: datacenter(of: item.parent)))
+        let uuid = hexadecimalDigits(item.uuid)
+        var members = Set(item.hosts)
+        var uplinks: [String: [String]] = [:]
+        for host in hosts.values {
+            for proxy in host.network?.proxySwitches ?? [] where hexadecimalDigits(proxy.distributedSwitchUUID) == uuid {
+                members.insert(host.id)
+                uplinks[host.id] = proxy.uplinks.sorted()
+            }
+        }
+        for host in members.sorted() where hosts[host] != nil {
+            try staging.addMember(host: host, of: item.id, uplinks: uplinks[host] ?? [])
+        }
+    }
+
+    private mutating func add(_ group: DistributedPortGroupRecord) throws {
+        report(group.unreadable, of: "distributed port group \(group.name)")
+        guard let parent = group.distributedSwitch, let owner = switches[parent] else {
+            findings.insert(
+                SyncFinding(
+                    code: "port_group_without_switch", subject: group.name,
+                    message: "distributed port group \(group.name) (\(group.id)) belongs to no switch that can be read"))
+            return
+        }
+        let isTrunk = if case .trunk = group.vlan { true } else { false }
+        let isUplink =
+            group.isUplink || owner.uplinkPortGroups.contains(group.id)
+            || (isTrunk && group.name.contains("-DVUplinks-"))
+        var vlan = PortGroupVLAN.unmatchable
+        var isPrivate = false
+        switch group.vlan {
+        case _ where isUplink || group.isNSX: break
+        case .id(0): vlan = .untagged
+        case .id(let id): vlan = VLANID(id).map(PortGroupVLAN.tagged) ?? .unmatchable
+        case .trunk(let ranges): vlan = .trunk(ranges.sorted { $0.lowerBound < $1.lowerBound })
+        case .privateVLAN(let secondary):
+            isPrivate = true
+            if let primary = owner.privateVLANs?[secondary].flatMap({ VLANID($0) }) {
+                vlan = .tagged(primary)
+            } else {
+                findings.insert(
+                    SyncFinding(
+                        code: "private_vlan_unreadable", subject: group.name,
+                        message: "the primary id of the private VLAN \(secondary) of port group \(group.name) on "
+                            + "\(owner.name) could not be read, so its adapters match no subnet"))
+            }
+        case .unknown, nil: break
+        }
+        try staging.add(
+            StagedPortGroup(
+                id: group.key, switchID: parent, host: nil, name: group.name, kind: .distributed, vlan: vlan,
+                isPrivate: isPrivate && vlan != .unmatchable, isUplink: isUplink, vlanKnown: group.vlan != nil || isUplink))
+    }
+
+    // MARK: Virtual machines
+
+    private mutating func add(_ vm: VirtualMachineRecord) throws {
+        guard seen.insert(vm.id).inserted else { return }
+        virtualMachineCount += 1
+        report(vm.unreadable, of: "VM \(vm.name)")
+        checkUUID(of: vm)
+        let inaccessible = vm.adapters == nil
+        var keep = columns(
+            unreadable: vm.unreadable,
+            [
+                "config.instanceUuid": "instance_uuid", "config.uuid": "bios_uuid", "runtime.host": "host_id",
+                "runtime.powerState": "power_state", "config.template": "template",
+                "guest.toolsRunningStatus": "tools", "guest.hostName": "hostname", "config.managedBy": "managed_by",
+            ])
+        if inaccessible { keep += ["instance_uuid", "bios_uuid", "template", "managed_by"] }
+        let guestKnown = vm.guestNICs != nil && !keep.contains("power_state") && !keep.contains("tools")
+        try staging.add(
+            StagedVM(
+                id: vm.id, name: vm.name, instanceUUID: vm.instanceUUID?.lowercased(), biosUUID: vm.biosUUID?.lowercased(),
+                host: vm.host, powerState: vm.powerState, isTemplate: vm.isTemplate ?? false, tools: vm.toolsRunningStatus,
+                hostName: vm.guestHostName, managedBy: vm.managedBy, adaptersKnown: !inaccessible,
+                guestKnown: guestKnown && !inaccessible, keep: Array(Set(keep)).sorted()))
+        guard let adapters = vm.adapters else { return }
+        for adapter in adapters { try add(adapter, of: vm) }
+        if guestKnown, vm.isTemplate != true { try addGuestAddresses(of: vm, adapters) }
+    }
+
+    private mutating func checkUUID(of vm: VirtualMachineRecord) {
+        guard let uuid = vm.instanceUUID?.lowercased() else {
+            if vm.adapters != nil, vm.unreadable["config.instanceUuid"] == nil {
+                findings.insert(
+                    SyncFinding(
+                        code: "vm_without_uuid", subject: vm.name,
+                        message: "VM \(vm.name) (\(vm.id)) has no instance UUID; it is known by its id alone"))
+            }
+            return
+        }
+        if let other = instanceUUIDs.updateValue(vm.name, forKey: uuid) {
+            findings.insert(
+                SyncFinding(
+                    code: "duplicate_uuid", subject: vm.name,
+                    message: "VMs \([other, vm.name].sorted().joined(separator: " and ")) have one instance UUID, \(uuid)"))
+        }
+    }
+
+    private func add(_ adapter: VirtualMachineRecord.Adapter, of vm: VirtualMachineRecord) throws {
+        var nic = StagedNIC(
+            owner: .vm, ownerID: vm.id, device: String(adapter.key), label: adapter.label,
+            mac: adapter.mac.flatMap { MACAddress($0) }, connected: adapter.connected, networkKind: .none,
+            networkName: nil, portGroupID: nil, host: vm.host)
+        switch adapter.backing {
+        case .network(let name, _): (nic.networkKind, nic.networkName) = (.standard, name)
+        case .distributedPort(_, let key): (nic.networkKind, nic.portGroupID) = (.distributed, key)
+        case .opaque(let id, _): (nic.networkKind, nic.networkName) = (.opaque, id)
+        case .none: break
+        }
+        try staging.add(nic)
+    }
+
+    private mutating func addGuestAddresses(
+        of vm: VirtualMachineRecord, _ adapters: [VirtualMachineRecord.Adapter]
+    ) throws {
+        let live =
+            vm.powerState == "poweredOn"
+            && ["guestToolsRunning", "guestToolsExecutingScripts"].contains(vm.toolsRunningStatus)
+        let keys = Set(adapters.map(\.key))
+        let byMAC = Dictionary(
+            adapters.compactMap { adapter in
+                adapter.mac.flatMap { MACAddress($0) }.map { ($0, adapter.key) }
+            }, uniquingKeysWith: { first, _ in first })
+        // -1 is a device of the guest's own, such as a container bridge.
+        for nic in vm.guestNICs ?? [] where nic.deviceConfigID != -1 {
+            let key =
+                keys.contains(nic.deviceConfigID)
+                ? nic.deviceConfigID : nic.mac.flatMap { MACAddress($0) }.flatMap { byMAC[$0] }
+            guard let key else { continue }
+            for address in accepted(nic.addresses, of: "VM \(vm.name)") {
+                try staging.addAddress(
+                    owner: .vm, ownerID: vm.id, device: String(key), ip: address.ip, prefixLength: address.prefixLength,
+                    live: live)
+            }
+        }
+    }
+
+    // MARK: What counts
+
+    /// The addresses that count: not loopback, link-local, multicast, temporary, invalid, or on the ignore list.
+    private mutating func accepted(
+        _ reported: [ReportedAddress], of subject: String
+    ) -> [(ip: IPAddress, prefixLength: Int?)] {
+        reported.compactMap { address in
+            guard let ip = IPAddress(String(address.text.prefix { $0 != "%" })) else {
+                if !address.text.isEmpty {
+                    findings.insert(
+                        SyncFinding(
+                            code: "bad_address", subject: subject,
+                            message: "\(subject) reports \"\(address.text)\", which is no IP address; it is left out"))
+                }
+                return nil
+            }
+            let temporary = ip.family == .v6 && address.origin == "random"
+            let unusable = ["duplicate", "invalid", "inaccessible", "tentative", "unknown"].contains(address.state)
+            if ip.isLoopback || ip.isLinkLocal || ip.isMulticast || ip.isUnspecifiedOrBroadcast || temporary || unusable
+                || account.ignored.contains(where: { $0.contains(ip) })
+            {
+                return nil
+            }
+            return (ip, address.prefixLength)
+        }
+    }
+
+    private mutating func report(_ unreadable: UnreadableProperties, of subject: String) {
+        guard !unreadable.isEmpty else { return }
+        let paths = unreadable.keys.sorted()
+        let faults = Set(unreadable.values).sorted().joined(separator: ", ")
+        findings.insert(
+            SyncFinding(
+                code: "unreadable", subject: subject,
+                message: "\(paths.joined(separator: ", ")) of \(subject) could not be read (\(faults)); what was last known "
+                    + "stays"))
+    }
+
+    private func columns(unreadable: UnreadableProperties, _ columns: [String: String]) -> [String] {
+        unreadable.keys.compactMap { path in
+            columns[path] ?? columns.first { path.hasPrefix($0.key) || $0.key.hasPrefix(path + ".") }?.value
+        }
+    }
+
+    private func datacenter(of parent: String?) -> String? {
+        var next = parent
+        var steps = 0
+        while let id = next, let container = containers[id], steps < 64 {
+            if container.kind == .datacenter { return container.name }
+            next = container.parent
+            steps += 1
+        }
+        return nil
+    }
+
+    /// A switch UUID is spaced in one place and hyphenated in another.
+    private func hexadecimalDigits(_ uuid: String) -> String {
+        uuid.lowercased().filter(\.isHexDigit)
+    }
+}

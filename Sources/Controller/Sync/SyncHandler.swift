@@ -1,0 +1,174 @@
+internal import Inventory
+package import Jobs
+internal import Logging
+internal import Postgres
+internal import Synchronization
+internal import Topology
+package import VSphere
+
+package import struct Inventory.SecretBox
+
+/// What a sync job was asked, beyond its account.
+package struct SyncRequest: Codable, Sendable {
+    /// Apply the releases even if the breaker would stop them.
+    package var acceptReleases: Bool
+
+    package init(acceptReleases: Bool = false) {
+        self.acceptReleases = acceptReleases
+    }
+
+    private enum CodingKeys: String, CodingKey { case acceptReleases = "accept_releases" }
+}
+
+/// Syncs one account: reads everything over the vSphere API into staging, then, in one short transaction, merges the
+/// inventory, links the switches, places the addresses and ends the job.
+///
+/// Until that transaction the account's data is as it was; if anything fails, it stays so (invariant I5).
+package struct SyncHandler: JobHandler {
+    package static let kind = "sync"
+    package var kind: String { Self.kind }
+
+    private let database: Database
+    private let secrets: SecretBox
+    private let timeouts: VSphereEndpoint.Timeouts
+
+    package init(database: Database, secrets: SecretBox, timeouts: VSphereEndpoint.Timeouts = .init()) {
+        self.database = database
+        self.secrets = secrets
+        self.timeouts = timeouts
+    }
+
+    package func run(_ context: JobContext) throws {
+        do {
+            try sync(context)
+        } catch let error as VSphereError {
+            try context.checkCancellation()
+            throw JobFailure(code: error.code.rawValue, message: error.detail)
+        } catch let error as SyncError {
+            throw JobFailure(code: error.code, message: error.message)
+        } catch let error as InventoryError {
+            throw JobFailure(code: error.code.rawValue, message: error.detail)
+        } catch let error as DatabaseError {
+            try context.checkCancellation()
+            throw JobFailure(code: "database_\(error.code.rawValue)", message: error.detail)
+        }
+    }
+
+    private func sync(_ context: JobContext) throws {
+        let request = (try? context.job.payload.decoded(as: SyncRequest.self)) ?? SyncRequest()
+        let account = try account(of: context)
+        let endpoint = try AccountEndpoint.endpoint(of: account, secrets: secrets, timeouts: timeouts)
+
+        let connection = try database.connect()
+        defer { connection.close() }
+        let token = connection.cancelToken
+        let disarm = context.cancellation.onCancel { token.cancel() }
+        defer { disarm() }
+
+        let findings = try read(account, endpoint, into: connection, context)
+        try context.checkCancellation()
+        context.report(phase: "merging")
+        try connection.transaction {
+            try commit(account, request, findings, context, in: connection)
+        }
+    }
+
+    private func account(of context: JobContext) throws -> Account {
+        let id = Int64(context.job.subject.split(separator: ":").last ?? "") ?? 0
+        guard let account = try database.withConnection({ try AccountTable.account(id, in: $0) }) else {
+            throw SyncError(
+                code: "account_gone", message: "account \(context.job.label) was removed before its sync began")
+        }
+        return account
+    }
+
+    // MARK: Reading
+
+    private func read(
+        _ account: Account, _ endpoint: VSphereEndpoint, into connection: Connection, _ context: JobContext
+    ) throws -> Set<SyncFinding> {
+        let stop = CancellationToken()
+        let disarm = context.cancellation.onCancel { stop.cancel() }
+        defer { disarm() }
+
+        context.report(phase: "connecting")
+        let session = try VSphereSession.connect(
+            to: endpoint, cancellation: stop, logger: Logger(label: "wireloom.vsphere"))
+        defer { session.logOut() }
+        try AccountEndpoint.requireIdentity(try session.identity(), of: account)
+
+        let staging = try Staging(on: connection)
+        var writer = SnapshotWriter(account: account, staging: staging)
+        context.report(phase: "reading")
+        try session.readInventory(
+            progress: { context.report(phase: "reading", done: Int64($0)) },
+            restart: {
+                try staging.restart()
+                writer = SnapshotWriter(account: account, staging: staging)
+                context.log(.info, code: "session_lost", message: "the session was lost; reading again from the start")
+            },
+            { try writer.add($0) })
+        try writer.finish()
+        context.log(
+            .info, code: "read",
+            message: "read \(writer.hostCount) hosts and \(writer.virtualMachineCount) VMs of \(account.name)")
+        return writer.findings
+    }
+
+    // MARK: The final transaction
+
+    private func commit(
+        _ account: Account, _ request: SyncRequest, _ findings: Set<SyncFinding>, _ context: JobContext,
+        in connection: Connection
+    ) throws {
+        try AdvisoryLock.topology(exclusive: false).take(in: connection)
+        try context.lock(in: connection)
+        let heldBefore: Int = try connection.query(
+            "SELECT count(*) FROM address WHERE state = 'held' AND account_id = $1::bigint", account.id
+        )[0].get(0)
+
+        try InventoryMerge.apply(account: account.id, in: connection)
+        try InventoryMerge.release(account: account.id, in: connection)
+
+        let snapshot = try TopologyReader(account: account, connection: connection).snapshot()
+        let decision = decide(snapshot)
+        let writer = TopologyWriter(account: account, connection: connection)
+        try writer.apply(decision)
+
+        try Placement.touch(account: account.id, in: connection)
+        try Placement.place(account: account.id, in: connection)
+        try writer.remove(decision)
+
+        if !request.acceptReleases {
+            try ReleaseBreaker.check(account, heldBefore: heldBefore, in: connection)
+        }
+        try InventoryMerge.removeVanishedOwners(account: account.id, in: connection)
+
+        for finding in findings.sorted(by: { ($0.subject, $0.code) < ($1.subject, $1.code) }) {
+            context.log(
+                .finding, code: finding.code, subject: finding.subject, message: finding.message, fix: finding.fix)
+        }
+        for finding in decision.findings {
+            context.log(
+                .finding, code: finding.code.rawValue, subject: finding.subject, message: finding.message,
+                fix: finding.fix)
+        }
+        try logUnplaced(account, context, in: connection)
+        try context.finish(in: connection)
+    }
+
+    /// One finding that counts the unplaced addresses; each is in `vm list --unplaced`.
+    private func logUnplaced(_ account: Account, _ context: JobContext, in connection: Connection) throws {
+        let rows = try connection.query(
+            """
+            SELECT reason, count(*) FROM placement WHERE account_id = $1::bigint AND reason IS NOT NULL
+            GROUP BY reason ORDER BY reason
+            """, account.id)
+        guard !rows.isEmpty else { return }
+        let counts = try rows.map { row in "\(try row.get(1, as: Int.self)) \(try row.get(0, as: String.self))" }
+        context.log(
+            .finding, code: "unplaced", subject: account.name,
+            message: "addresses of \(account.name) that belong to no subnet yet: \(counts.joined(separator: ", "))",
+            fix: "wireloom vm list --unplaced --account \(account.name)")
+    }
+}
