@@ -88,6 +88,8 @@ package struct ClaimedJob: Sendable {
     package let lease: Duration
     /// Taken before the claim was sent: from `claimedAt + lease` on the worker cannot know that the claim is still its own.
     package let claimedAt: ContinuousClock.Instant
+
+    var claim: JobQueue.Claim { JobQueue.Claim(id: id, attempt: attempt) }
 }
 
 /// Which jobs a listing shows. An empty filter shows all.

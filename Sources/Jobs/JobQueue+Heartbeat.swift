@@ -1,4 +1,4 @@
-import Foundation
+import FoundationEssentials
 import Postgres
 
 /// What a worker tells the queue while it works: that it lives, how far it is, what it has to say.
@@ -10,6 +10,12 @@ extension JobQueue {
         let phase: String?
         let done: Int64?
         let total: Int64?
+    }
+
+    /// One claim of one job. A stalled worker may meet its own next claim of the same job.
+    struct Claim: Hashable, Sendable {
+        let id: JobID
+        let attempt: Int
     }
 
     /// What the queue knows of a claim.
@@ -24,20 +30,20 @@ extension JobQueue {
     }
 
     /// Renews the leases of all claims of a worker in one statement, which waits for no job in its final transaction.
-    func beat(_ beats: [Beat], lease: Duration, in connection: Connection) throws -> [JobID: Standing] {
+    func beat(_ beats: [Beat], lease: Duration, in connection: Connection) throws -> [Claim: Standing] {
         guard !beats.isEmpty else { return [:] }
-        var standings: [JobID: Standing] = [:]
+        var standings: [Claim: Standing] = [:]
         for row in try connection.query(JobSQL.beat, try JSON(encoding: beats), lease) {
-            let id = JobID(try row.get("id"))
+            let claim = Claim(id: JobID(try row.get("id")), attempt: try row.get("attempt"))
             // NULL throughout where the job's row is gone.
             if try row.get("finished", as: Bool?.self) == true {
-                standings[id] = .finished
+                standings[claim] = .finished
             } else if try row.get("held", as: Bool?.self) != true {
-                standings[id] = .lost
+                standings[claim] = .lost
             } else if try row.get("cancel_requested", as: Bool?.self) == true {
-                standings[id] = .cancelRequested(by: try row.get("canceled_by"))
+                standings[claim] = .cancelRequested(by: try row.get("canceled_by"))
             } else {
-                standings[id] = .held
+                standings[claim] = .held
             }
         }
         return standings

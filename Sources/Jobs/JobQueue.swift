@@ -26,7 +26,7 @@ package struct JobQueue: Sendable {
     // MARK: Asking
 
     /// Asks for work in the caller's transaction. Where that work waits already, that job is returned: its payload takes the keys
-    /// given here, and it runs no later than asked here.
+    /// given here, and it runs no later than asked here. Who asks for several in one transaction asks in order of kind and subject.
     ///
     /// - Parameters:
     ///   - after: Runs no sooner than this from now.
@@ -63,7 +63,7 @@ package struct JobQueue: Sendable {
     }
 
     /// What a cancellation came to.
-    package enum Cancellation: Sendable, Equatable {
+    package enum CancelOutcome: Sendable, Equatable {
         /// The job had not begun and never will.
         case canceled
         /// Its worker has been told; the job ends `canceled`, unless it finishes first.
@@ -72,7 +72,7 @@ package struct JobQueue: Sendable {
 
     /// Cancels a job. A job in its final transaction is waited for, and has then ended.
     @discardableResult
-    package func cancel(_ id: JobID, by person: String) throws -> Cancellation {
+    package func cancel(_ id: JobID, by person: String) throws -> CancelOutcome {
         try database.transaction { connection in
             guard let row = try connection.query(JobSQL.cancel, id.value, person).first else {
                 guard let job = try job(id, in: connection) else { throw JobError.notFound(id) }
@@ -123,12 +123,15 @@ package struct JobQueue: Sendable {
     /// `maxAge`. In portions, so that no transaction is long.
     @discardableResult
     package func prune(keepPerSubject: Int, maxAge: Duration = .seconds(90 * 86_400)) throws -> Int {
+        try database.withConnection { try prune(keepPerSubject: keepPerSubject, maxAge: maxAge, in: $0) }
+    }
+
+    @discardableResult
+    func prune(keepPerSubject: Int, maxAge: Duration, in connection: Connection) throws -> Int {
         let portion = 1_000
         var deleted = 0
         while true {
-            let count = try database.withConnection {
-                try $0.execute(JobSQL.prune, Int64(keepPerSubject), maxAge, Int64(portion))
-            }
+            let count = try connection.execute(JobSQL.prune, Int64(keepPerSubject), maxAge, Int64(portion))
             deleted += count
             if count < portion { return deleted }
         }

@@ -116,6 +116,7 @@ enum JobSQL {
             WHERE job.id = mine.id
         )
         SELECT claim.id,
+               claim.attempt,
                job.attempt = claim.attempt AND job.state = 'running' AS held,
                job.attempt = claim.attempt AND job.state IN ('succeeded', 'findings') AS finished,
                job.cancel_requested,

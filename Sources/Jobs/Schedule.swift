@@ -66,12 +66,15 @@ enum ScheduleSQL {
             ORDER BY next_at
             LIMIT 100
             FOR NO KEY UPDATE SKIP LOCKED
+        ), asked AS (
+            UPDATE schedule
+            SET next_at = clock_timestamp() + schedule.every * (0.9 + 0.2 * random())
+            FROM due
+            WHERE schedule.key = due.key
+            RETURNING schedule.key, schedule.kind, schedule.subject, schedule.label, schedule.payload
         )
-        UPDATE schedule
-        SET next_at = clock_timestamp() + schedule.every * (0.9 + 0.2 * random())
-        FROM due
-        WHERE schedule.key = due.key
-        RETURNING schedule.key, schedule.kind, schedule.subject, schedule.label, schedule.payload
+        -- Whoever asks for several jobs in one transaction asks in this order, or two would deadlock.
+        SELECT * FROM asked ORDER BY kind, subject
         """
 }
 
