@@ -59,7 +59,7 @@ package struct SecretBox: Sendable {
     }
 
     /// - Throws: ``InventoryError`` with code `key` if it was sealed with another key or for another identity.
-    package func open(_ sealed: Data, for identity: String, account: String) throws -> String {
+    package func unseal(_ sealed: Data, for identity: String, account: String) throws -> String {
         guard let box = try? AES.GCM.SealedBox(combined: sealed),
             let clear = try? AES.GCM.open(box, using: key, authenticating: Data(identity.utf8))
         else {

@@ -35,6 +35,7 @@ CREATE TABLE pool (
     subnet_id  bigint   NOT NULL REFERENCES subnet ON DELETE CASCADE,
     first      inet     NOT NULL,
     last       inet     NOT NULL,
+    size       numeric(40) NOT NULL CONSTRAINT pool_not_empty CHECK (size > 0),
     quarantine interval NOT NULL DEFAULT '1 hour',
     CONSTRAINT pool_rises CHECK (first <= last AND family(first) = family(last)),
     CONSTRAINT pool_unique UNIQUE (subnet_id, first)
@@ -144,3 +145,39 @@ LEFT JOIN host h ON n.owner = 'host' AND h.account_id = n.account_id AND h.id = 
 WHERE (n.missing_syncs >= 2 AND n.missing_since <= now() - c.grace)
     OR (v.missing_syncs >= 2 AND v.missing_since <= now() - c.grace)
     OR (h.missing_syncs >= 2 AND h.missing_since <= now() - c.grace);
+
+-- Every address without a placement, with the facts that its sentence and its fix are made of.
+CREATE VIEW unplaced AS
+SELECT p.account_id, p.owner, p.owner_id, p.device, p.ip, p.reason, o.name,
+    s.name AS switch, s.id AS switch_id, h.name AS host, pg.name AS portgroup, pg.vlan_mode,
+    CASE WHEN pg.vlan_id = 0 THEN t.native_vlan ELSE pg.vlan_id END AS vlan_id, w.name AS wire, n.network_kind,
+    coalesce((SELECT json_agg(json_build_object('name', x.name, 'wire', xw.name, 'cidr', x.cidr, 'vlan_id', x.vlan_id)
+            ORDER BY x.id)
+        FROM subnet x JOIN wire xw ON xw.id = x.wire_id WHERE x.id = ANY (p.subnets)), '[]') AS subnets,
+    CASE WHEN p.reason = 'no_link' THEN coalesce((
+        SELECT json_agg(cw.name ORDER BY ls.strong DESC, ls.weak DESC, cw.name)
+        FROM link_support ls JOIN wire cw ON cw.id = ls.wire_id
+        WHERE ls.account_id = p.account_id AND ls.switch_id = pg.switch_id AND ls.host_id = '' AND NOT ls.excluded), '[]')
+        END AS candidates,
+    CASE WHEN p.reason = 'held_by_other' THEN (
+        SELECT json_build_object('account', ha.name, 'kind', a.owner, 'name', coalesce(hv.name, hh.name), 'mac', hn.mac)
+        FROM address a
+        JOIN account ha ON ha.id = a.account_id
+        JOIN nic hn ON hn.account_id = a.account_id AND hn.owner = a.owner AND hn.owner_id = a.owner_id
+            AND hn.device = a.device
+        LEFT JOIN vm hv ON a.owner = 'vm' AND hv.account_id = a.account_id AND hv.id = a.owner_id
+        LEFT JOIN host hh ON a.owner = 'host' AND hh.account_id = a.account_id AND hh.id = a.owner_id
+        WHERE a.subnet_id = p.subnet_id AND a.ip = p.ip) END AS holder
+FROM placement p
+JOIN nic n USING (account_id, owner, owner_id, device)
+JOIN nic_attachment t USING (account_id, owner, owner_id, device)
+LEFT JOIN portgroup pg ON pg.account_id = p.account_id AND pg.id = n.portgroup_id
+LEFT JOIN switch s ON s.account_id = p.account_id AND s.id = pg.switch_id
+LEFT JOIN host h ON h.account_id = p.account_id AND h.id = t.host_id
+LEFT JOIN wire w ON w.id = t.wire_id
+LEFT JOIN LATERAL (
+    SELECT v.name FROM vm v WHERE p.owner = 'vm' AND v.account_id = p.account_id AND v.id = p.owner_id
+    UNION ALL
+    SELECT x.name FROM host x WHERE p.owner = 'host' AND x.account_id = p.account_id AND x.id = p.owner_id
+) o ON true
+WHERE p.reason IS NOT NULL;

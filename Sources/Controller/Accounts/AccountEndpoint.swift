@@ -6,7 +6,7 @@ enum AccountEndpoint {
     static func endpoint(
         of account: Account, secrets: SecretBox, timeouts: VSphereEndpoint.Timeouts
     ) throws -> VSphereEndpoint {
-        let password = try secrets.open(account.secret, for: account.identity, account: account.name)
+        let password = try secrets.unseal(account.secret, for: account.identity, account: account.name)
         return try VSphereEndpoint(
             url: account.url, username: account.username, password: Secret(password),
             trust: trust(account.trust, account.trustValue), timeouts: timeouts)

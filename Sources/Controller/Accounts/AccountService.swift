@@ -73,7 +73,7 @@ package struct AccountService: Sendable {
 
     /// Logs in and reads the identity.
     package func test(_ account: Account) throws -> Probe {
-        let password = try secrets.open(account.secret, for: account.identity, account: account.name)
+        let password = try secrets.unseal(account.secret, for: account.identity, account: account.name)
         let probe = try probe(
             url: account.url, username: account.username, password: Secret(password),
             trust: (account.trust, account.trustValue))
@@ -87,7 +87,7 @@ package struct AccountService: Sendable {
         if let name = change.name { try Name.check(name, of: "account") }
         if let site = change.site, !site.isEmpty { try Name.check(site, of: "site") }
         if change.url != nil || change.username != nil || change.trust != nil || password != nil {
-            let present = try password ?? Secret(secrets.open(account.secret, for: account.identity, account: account.name))
+            let present = try password ?? Secret(secrets.unseal(account.secret, for: account.identity, account: account.name))
             let probe = try probe(
                 url: change.url ?? account.url, username: change.username ?? account.username, password: present,
                 trust: change.trust ?? (account.trust, account.trustValue))

@@ -1,0 +1,127 @@
+package import Addressing
+package import IPAM
+internal import Inventory
+package import Postgres
+internal import SQL
+
+/// What a person changes of wires, subnets and links. Each is one transaction that places the touched adapters again,
+/// so that no answer is ever about the network as it was before.
+package struct NetworkService: Sendable {
+    /// What a change did to the adapters it touched.
+    package struct Effect: Sendable {
+        package let placed: Int
+        package let unplaced: Int
+    }
+
+    private let database: Database
+
+    package init(database: Database) {
+        self.database = database
+    }
+
+    package func createWire(name: String, site: String?) throws {
+        try Name.check(name, of: "wire")
+        if let site { try Name.check(site, of: "site") }
+        _ = try change { try WireTable.create(name: name, site: site, in: $0) }
+    }
+
+    package func createSubnet(_ request: SubnetRequest, onWire wireName: String) throws -> Effect {
+        try Name.check(request.name, of: "subnet")
+        return try change { connection in
+            let wire = try WireTable.named(wireName, in: connection)
+            _ = try SubnetTable.create(request, on: wire, in: connection)
+            try connection.execute(Queries.touchPrefix, request.cidr)
+            return try placeTouched(in: connection)
+        }
+    }
+
+    /// Says that a switch, or its part on one host, is on a wire: a person's link, which every sync leaves alone.
+    package func link(
+        switch name: String, account: String?, host: String?, toWire wireName: String, native: VLANID
+    ) throws -> Effect {
+        try change { connection in
+            let wire = try WireTable.named(wireName, in: connection)
+            let found = try resolve(switch: name, account: account, host: host, in: connection)
+            try connection.execute(
+                """
+                INSERT INTO link (account_id, switch_id, host_id, wire_id, native_vlan, origin)
+                VALUES ($1::bigint, $2::text, $3::text, $4::bigint, $5::int, 'person')
+                ON CONFLICT (account_id, switch_id, host_id) DO UPDATE SET
+                    wire_id = EXCLUDED.wire_id, native_vlan = EXCLUDED.native_vlan, origin = 'person'
+                """, found.account, found.id, found.pin, wire.id, native)
+            try WireTable.touch(wire, in: connection)
+            try connection.execute(Queries.touchSwitch, found.account, found.id)
+            return try placeTouched(in: connection)
+        }
+    }
+
+    /// Takes a link away; the next sync links the switch by its evidence.
+    package func unlink(switch name: String, account: String?, host: String?) throws -> Effect {
+        try change { connection in
+            let found = try resolve(switch: name, account: account, host: host, in: connection)
+            let gone = try connection.execute(
+                "DELETE FROM link WHERE account_id = $1::bigint AND switch_id = $2::text AND host_id = $3::text",
+                found.account, found.id, found.pin)
+            guard gone > 0 else { throw NetworkError(.notFound, "switch \(name) has no such link") }
+            try connection.execute(Queries.touchSwitch, found.account, found.id)
+            return try placeTouched(in: connection)
+        }
+    }
+
+    // MARK: Parts
+
+    private func change<T>(_ body: (Connection) throws -> T) throws -> T {
+        try database.transaction { connection in
+            try AdvisoryLock.topology(exclusive: true).take(in: connection)
+            try Placement.prepare(in: connection)
+            return try body(connection)
+        }
+    }
+
+    private func placeTouched(in connection: Connection) throws -> Effect {
+        try Placement.place(account: nil, in: connection)
+        let row = try connection.query(
+            """
+            SELECT count(*) FILTER (WHERE p.reason IS NULL), count(*) FILTER (WHERE p.reason IS NOT NULL)
+            FROM touched t JOIN placement p USING (account_id, owner, owner_id, device, ip)
+            """)[0]
+        return Effect(placed: try row.get(0), unplaced: try row.get(1))
+    }
+
+    private func resolve(
+        switch name: String, account: String?, host: String?, in connection: Connection
+    ) throws -> (account: Int64, id: String, pin: String) {
+        let rows = try connection.query(
+            """
+            SELECT a.id, a.name, s.id, s.kind, s.name, own.name, h.id
+            FROM switch s JOIN account a ON a.id = s.account_id
+            LEFT JOIN host own ON own.account_id = s.account_id AND own.id = s.host_id
+            LEFT JOIN switch_host m ON m.account_id = s.account_id AND m.switch_id = s.id AND EXISTS (
+                SELECT FROM host x WHERE x.account_id = m.account_id AND x.id = m.host_id
+                    AND (x.name = $3::text OR x.id = $3))
+            LEFT JOIN host h ON h.account_id = m.account_id AND h.id = m.host_id
+            WHERE (s.name = $1::text OR s.id = $1) AND ($2::text IS NULL OR a.name = $2)
+                AND ($3::text IS NULL OR h.id IS NOT NULL)
+            ORDER BY a.name, own.name, s.id
+            """, name, account, host)
+        guard let row = rows.first else {
+            let place = [account.map { "of account \($0)" }, host.map { "on host \($0)" }].compactMap { $0 }
+            throw NetworkError(
+                .notFound, "there is no switch \"\(name)\" \(place.joined(separator: " ")); see: wireloom switch list")
+        }
+        guard rows.count == 1 else {
+            let candidates = try rows.prefix(8).map { row in
+                let owner: String? = try row.get(5)
+                let place = "account \(try row.get(1, as: String.self))" + (owner.map { ", host \($0)" } ?? "")
+                return "\(try row.get(2, as: String.self)) (\(place))"
+            }
+            throw NetworkError(
+                .ambiguousName, "\"\(name)\" fits \(rows.count) switches; give an id, --account or --host: "
+                    + candidates.joined(separator: "; "))
+        }
+        let isDistributed = try row.get(3, as: String.self) == "distributed"
+        return (try row.get(0), try row.get(2), isDistributed ? try row.get(6, as: String?.self) ?? "" : "")
+    }
+}
+
+
