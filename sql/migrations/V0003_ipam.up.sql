@@ -149,7 +149,7 @@ WHERE (n.missing_syncs >= 2 AND n.missing_since <= now() - c.grace)
 -- Every address without a placement, with the facts that its sentence and its fix are made of.
 CREATE VIEW unplaced AS
 SELECT p.account_id, p.owner, p.owner_id, p.device, p.ip, p.reason, o.name,
-    s.name AS switch, s.id AS switch_id, h.name AS host, pg.name AS portgroup, pg.vlan_mode,
+    s.name AS switch, s.id AS switch_id, h.name AS host, CASE s.kind WHEN 'standard' THEN h.name END AS switch_host, pg.name AS portgroup, pg.vlan_mode,
     CASE WHEN pg.vlan_id = 0 THEN t.native_vlan ELSE pg.vlan_id END AS vlan_id, w.name AS wire, n.network_kind,
     coalesce((SELECT json_agg(json_build_object('name', x.name, 'wire', xw.name, 'cidr', x.cidr, 'vlan_id', x.vlan_id)
             ORDER BY x.id)

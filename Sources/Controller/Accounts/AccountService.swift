@@ -152,3 +152,14 @@ package struct AccountService: Sendable {
             product: session.about.fullName, url: endpoint.url)
     }
 }
+
+extension AccountService {
+    /// The accounts of these names, or every enabled one.
+    package func selected(names: [String], all: Bool) throws -> [Account] {
+        try database.withConnection { connection in
+            all
+                ? try AccountTable.all(in: connection).filter(\.enabled)
+                : try names.map { try AccountTable.named($0, in: connection) }
+        }
+    }
+}

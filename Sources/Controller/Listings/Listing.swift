@@ -22,13 +22,14 @@ package struct Listing: Sendable {
     let sql: String
     package let columns: [Column]
 
-    /// The rows as one JSON array.
+    /// The rows, each a JSON object.
     ///
     /// - Parameter filters: the statement's parameters, in order; all optional ones are `nil` for no filter.
-    package func rows(_ filters: [(any PostgresEncodable)?] = [], in connection: Connection) throws -> JSON {
+    package func rows(_ filters: [(any PostgresEncodable)?] = [], in connection: Connection) throws -> [JSONValue] {
         let rows = try connection.query(
             "SELECT coalesce(json_agg(t), '[]')::jsonb FROM (\(sql)) t", parameters: filters)
-        return try rows[0].get(0)
+        let json: JSON = try rows[0].get(0)
+        return try json.decoded(as: [JSONValue].self).map { UnplacedSentence.decorate($0) }
     }
 }
 
@@ -232,7 +233,7 @@ extension Listing {
         name: "unplaced",
         sql: """
             SELECT a.name AS account, u.owner AS kind, u.name AS name, u.device, host(u.ip) AS ip, u.reason, u.switch,
-                u.portgroup, u.vlan_id, u.wire, u.subnets, u.candidates, u.holder
+                u.switch_host, u.portgroup, u.vlan_id, u.wire, u.subnets, u.candidates, u.holder
             FROM unplaced u JOIN account a ON a.id = u.account_id
             WHERE ($1::text IS NULL OR a.name = $1)
             ORDER BY u.reason, a.name, u.name, u.ip

@@ -1,0 +1,101 @@
+package import Addressing
+package import Postgres
+
+/// The story of one address or switch from the stored evidence, in lines for a person.
+package enum Explanation {
+    package static func address(_ ip: IPAddress, in connection: Connection) throws -> [String] {
+        var lines: [String] = []
+        let reporters = try connection.query(
+            """
+            SELECT a.name, n.owner, coalesce(v.name, h.name, n.owner_id), n.device, n.live, i.mac, pg.name, s.name,
+                CASE WHEN pg.vlan_mode = 'trunk' THEN 'trunk' WHEN pg.vlan_id = 0 THEN 'untagged'
+                    ELSE 'VLAN ' || pg.vlan_id END,
+                w.name, sn.name, p.reason, host(n.ip), n.missed
+            FROM nic_address n
+            JOIN account a ON a.id = n.account_id
+            JOIN nic i USING (account_id, owner, owner_id, device)
+            JOIN nic_attachment t USING (account_id, owner, owner_id, device)
+            LEFT JOIN vm v ON n.owner = 'vm' AND v.account_id = n.account_id AND v.id = n.owner_id
+            LEFT JOIN host h ON n.owner = 'host' AND h.account_id = n.account_id AND h.id = n.owner_id
+            LEFT JOIN portgroup pg ON pg.account_id = n.account_id AND pg.id = i.portgroup_id
+            LEFT JOIN switch s ON s.account_id = n.account_id AND s.id = pg.switch_id
+            LEFT JOIN wire w ON w.id = t.wire_id
+            LEFT JOIN placement p USING (account_id, owner, owner_id, device, ip)
+            LEFT JOIN subnet sn ON sn.id = p.subnet_id
+            WHERE n.ip = $1::inet ORDER BY a.name, 3, n.device
+            """, ip)
+        if reporters.isEmpty { lines.append("no adapter reports \(ip)") }
+        for row in reporters {
+            let kind = try row.get(1, as: String.self) == "vm" ? "VM" : "host"
+            let mac: MACAddress? = try row.get(5)
+            lines.append(
+                "\(kind) \(try row.get(2, as: String.self)) of \(try row.get(0, as: String.self)) reports it on adapter "
+                    + "\(try row.get(3, as: String.self))\(mac.map { " (\($0))" } ?? ""), "
+                    + (try row.get(4, as: Bool.self) ? "live" : "last seen"))
+            let group: String? = try row.get(6)
+            let path = [
+                group.map { "port group \($0)" } ?? "no port group", try row.get(8, as: String?.self),
+                try row.get(7, as: String?.self).map { "switch \($0)" },
+                try row.get(9, as: String?.self).map { "wire \($0)" } ?? "no wire",
+            ]
+            lines.append("  " + path.compactMap { $0 }.joined(separator: " -> "))
+            if let reason: String = try row.get(11) {
+                lines.append("  unplaced: \(reason)")
+            } else if let subnet: String = try row.get(10) {
+                lines.append("  placed in subnet \(subnet), and held there")
+            }
+        }
+        for row in try Listing.unplaced.rows([nil], in: connection) where row["ip"].text == ip.description {
+            lines.append("\(row["name"].text ?? ""): \(row["message"].text ?? "")")
+            for fix in (row["fix"].text ?? "").split(separator: "\n") { lines.append("  $ \(fix)") }
+        }
+        let subnets = try connection.query(
+            """
+            SELECT s.name, s.cidr, s.vlan_id, w.name, s.confirmed FROM subnet s JOIN wire w ON w.id = s.wire_id
+            WHERE s.cidr::inet >>= $1::inet ORDER BY w.name, s.vlan_id
+            """, ip)
+        for row in subnets {
+            let confirmed = try row.get(4, as: Bool.self)
+            lines.append(
+                "subnet \(try row.get(0, as: String.self)) (\(try row.get(1, as: CIDR.self)), VLAN \(try row.get(2, as: Int.self)), "
+                    + "wire \(try row.get(3, as: String.self))) contains it\(confirmed ? "" : "; no person confirmed it")")
+        }
+        if subnets.isEmpty { lines.append("no subnet contains \(ip)") }
+        return lines
+    }
+
+    /// Empty where there is no such switch.
+    package static func `switch`(_ name: String, account: String?, in connection: Connection) throws -> [String] {
+        var lines: [String] = []
+        for row in try Listing.switches.rows([account, name], in: connection) {
+            let place = row["host"].text.map { " on host \($0)" } ?? ""
+            lines.append("\(row["kind"].text ?? "") switch \(name)\(place), account \(row["account"].text ?? "")")
+            if let wire = row["wire"].text {
+                let origin = row["link_origin"].text == "person" ? "a person said so" : "by its evidence"
+                lines.append("  is on wire \(wire), native VLAN \(row["native_vlan"].text ?? "1"): \(origin)")
+            } else {
+                lines.append("  is on no wire")
+            }
+            for pin in row["host_links"].elements {
+                lines.append("  on host \(pin["host"].text ?? ""): wire \(pin["wire"].text ?? ""), pinned by a person")
+            }
+            let support = try connection.query(
+                """
+                SELECT w.name, ls.strong, ls.weak, ls.excluded, h.name
+                FROM link_support ls JOIN wire w ON w.id = ls.wire_id JOIN account a ON a.id = ls.account_id
+                LEFT JOIN host h ON h.account_id = ls.account_id AND h.id = ls.host_id
+                WHERE a.name = $1::text AND ls.switch_id = $2::text
+                ORDER BY ls.host_id, ls.strong DESC, ls.weak DESC, w.name
+                """, row["account"].text, row["id"].text)
+            if support.isEmpty { lines.append("  no confirmed subnet of any wire it may use contains an address seen on it") }
+            for item in support {
+                let host: String? = try item.get(4)
+                lines.append(
+                    "  wire \(try item.get(0, as: String.self))\(host.map { " (host \($0))" } ?? ""): "
+                        + "\(try item.get(1, as: Int.self)) management addresses and \(try item.get(2, as: Int.self)) VM addresses"
+                        + (try item.get(3, as: Bool.self) ? "; an address is held there by another live adapter" : ""))
+            }
+        }
+        return lines
+    }
+}

@@ -1,0 +1,204 @@
+import ArgumentParser
+import Controller
+import Foundation
+import Jobs
+import Postgres
+
+struct JobCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "job", abstract: "What runs, what ran, and what it said.",
+        subcommands: [List.self, Show.self, Watch.self, Log.self, Cancel.self, Retry.self])
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the jobs, the newest first.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        @OptionGroup var filter: AccountFilter
+        @Option(help: "queued, running, succeeded, findings, failed or canceled.") var state: String?
+        @Option(help: "At most so many.") var limit = 50
+
+        func run() throws {
+            if let state, JobState(rawValue: state) == nil {
+                let known = JobState.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Failure("\"\(state)\" is no state of a job; they are \(known)", status: 65)
+            }
+            try listing(.jobs, [filter.account, state, nil, limit], options, format)
+        }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show one job.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        @Argument var id: Int
+        func run() throws { try show(.jobs, [nil, nil, id, nil], "job", String(id), options, format) }
+    }
+
+    struct Watch: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Follow a job until it ends.")
+        @OptionGroup var options: GlobalOptions
+        @Argument var id: Int
+
+        func run() throws {
+            let rows = try Runtime.with(options) { runtime in
+                let display = ProgressDisplay()
+                while true {
+                    let rows = try runtime.queue.jobs(JobFilter(ids: [JobID(Int64(id))]))
+                    if rows.isEmpty { throw Failure("there is no job \(id); see: wireloom job list", status: 65) }
+                    display.show(rows)
+                    if rows.allSatisfy(\.state.isFinal) {
+                        display.finish(rows)
+                        return rows
+                    }
+                    Thread.sleep(forTimeInterval: 0.5)
+                }
+            }
+            if rows.contains(where: { $0.state == .failed || $0.state == .canceled }) { throw ExitCode(1) }
+        }
+    }
+
+    struct Log: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Print what a job said.")
+        @OptionGroup var options: GlobalOptions
+        @Argument var id: Int
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                guard let job = try runtime.queue.job(JobID(Int64(id))) else {
+                    throw Failure("there is no job \(id); see: wireloom job list", status: 65)
+                }
+                for event in try runtime.queue.events(job.id) {
+                    print("\(event.at) \(event.level.rawValue) \(event.code): \(event.message)")
+                    for fix in (event.fix ?? "").split(separator: "\n") { print("    $ \(fix)") }
+                }
+                if let error = job.error { print("\(job.state.rawValue): \(error)") }
+            }
+        }
+    }
+
+    struct Cancel: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Stop a job, or take it from the queue.")
+        @OptionGroup var options: GlobalOptions
+        @Argument var id: Int
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                _ = try runtime.queue.cancel(JobID(Int64(id)), by: NSUserName())
+                print("job \(id): asked to stop")
+            }
+        }
+    }
+
+    struct Retry: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Queue the work of an ended job again.")
+        @OptionGroup var options: GlobalOptions
+        @Argument var id: Int
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let queued = try runtime.queue.retry(JobID(Int64(id)))
+                print(queued.created ? "queued as job \(queued.id)" : "job \(queued.id) is queued for it already")
+            }
+        }
+    }
+}
+
+struct SyncCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sync", abstract: "Queue a sync of accounts.",
+        discussion: """
+            Without --wait the jobs run when `wireloom serve` takes them. With --wait they run here, unless a server takes
+            them first, and are followed to the end; the exit status is 1 when one failed.
+
+              wireloom sync --all --wait
+            """)
+
+    @OptionGroup var options: GlobalOptions
+    @Argument(help: "Accounts.") var names: [String] = []
+    @Flag(help: "Every enabled account.") var all = false
+    @Flag(help: "Run or follow the jobs to their end.") var wait = false
+    @Flag(help: "Apply the releases that the release breaker would stop.") var acceptReleases = false
+    @Flag(help: "Exit with 1 also when there are findings.") var strict = false
+    @Option(help: "How many syncs run at once here.") var workers = 8
+
+    func validate() throws {
+        if all != names.isEmpty { throw ValidationError("give names of accounts, or --all") }
+        if !(1...64).contains(workers) { throw ValidationError("--workers is a number from 1 to 64") }
+    }
+
+    func run() throws {
+        let rows = try Runtime.with(options, maxConnections: workers + 8) { runtime -> [JobRow] in
+            let accounts = try runtime.accounts.selected(names: names, all: all)
+            if accounts.isEmpty {
+                Output.note("there is no enabled account; see: wireloom account add --help")
+                return []
+            }
+            var ids: [JobID] = []
+            for account in accounts {
+                let queued = try runtime.accounts.queueSync(account, acceptReleases: acceptReleases)
+                ids.append(queued.id)
+                if !wait {
+                    print("account \(account.name): job \(queued.id) \(queued.created ? "queued" : "is queued already")")
+                }
+            }
+            guard wait else {
+                Output.note("they run when `wireloom serve` takes them; add --wait to run them here")
+                return []
+            }
+            var configuration = Runner.Configuration(worker: Runtime.workerName, width: workers)
+            configuration.only = ids
+            let runner = Runner(
+                runtime.queue,
+                handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)], configuration)
+            runner.start()
+            defer { runner.stop() }
+            let display = ProgressDisplay()
+            let rows = try runner.wait(for: ids, every: .milliseconds(500)) { display.show($0) }
+            display.finish(rows)
+            return rows
+        }
+        if rows.contains(where: { $0.state == .failed || $0.state == .canceled }) { throw ExitCode(1) }
+        if strict, rows.contains(where: { $0.state == .findings }) { throw ExitCode(1) }
+    }
+}
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run the workers and the schedule until told to stop.",
+        discussion: "Stops gracefully on SIGTERM and SIGINT: running syncs get 20 seconds to finish.")
+
+    @OptionGroup var options: GlobalOptions
+    @Option(help: "How many syncs run at once.") var workers = 8
+
+    func validate() throws {
+        if !(1...64).contains(workers) { throw ValidationError("--workers is a number from 1 to 64") }
+    }
+
+    func run() throws {
+        // Signals become a read of this pipe's worth of dispatch: blocked first, so that none is lost.
+        signal(SIGTERM, SIG_IGN)
+        signal(SIGINT, SIG_IGN)
+        let stop = DispatchSemaphore(value: 0)
+        let sources = [SIGTERM, SIGINT].map { number in
+            let source = DispatchSource.makeSignalSource(signal: number, queue: DispatchQueue(label: "wireloom.signals"))
+            source.setEventHandler { @Sendable in stop.signal() }
+            source.resume()
+            return source
+        }
+        defer { for source in sources { source.cancel() } }
+        try Runtime.with(options, maxConnections: workers + 8) { runtime in
+            let runner = Runner(
+                runtime.queue,
+                handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)],
+                Runner.Configuration(worker: Runtime.workerName, width: workers))
+            let scheduler = Scheduler(runtime.queue)
+            runner.start()
+            scheduler.start()
+            Output.note("serving with \(workers) workers; stop with SIGTERM or Ctrl-C")
+            stop.wait()
+            Output.note("stopping: running jobs may finish")
+            scheduler.stop()
+            if !runner.stop() { Output.note("a job did not stop in time; its lease will run out and it is queued again") }
+        }
+    }
+}

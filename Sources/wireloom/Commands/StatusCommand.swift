@@ -1,0 +1,116 @@
+import Addressing
+import ArgumentParser
+import Controller
+import EmbeddedPostgres
+import Foundation
+import Inventory
+import Postgres
+
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "How the accounts, jobs and addresses are, on one screen.")
+    @OptionGroup var options: GlobalOptions
+    @OptionGroup var format: OutputOptions
+
+    func run() throws {
+        try Runtime.with(options) { runtime in
+            let status = try runtime.database.withConnection { try Status.read(in: $0) }
+            guard format.output == .table else {
+                return print(try Output.json(status.json))
+            }
+            print("accounts   \(status.text("accounts"))   with a failed last sync \(status.text("failing"))")
+            print("jobs       running \(status.text("running"))   queued \(status.text("queued"))")
+            print(
+                "inventory  hosts \(status.text("hosts"))   VMs \(status.text("vms"))   switches \(status.text("switches"))"
+                    + "   without a wire \(status.text("unlinked"))")
+            print("networks   wires \(status.text("wires"))   subnets \(status.text("subnets"))")
+            print(
+                "addresses  held \(status.text("held"))   quarantined \(status.text("quarantined"))   unplaced "
+                    + status.text("unplaced"))
+            print("")
+            let rows = try runtime.database.withConnection { try Listing.accounts.rows([nil], in: $0) }
+            Table(
+                [
+                    .init("ACCOUNT", "name"), .init("LAST SYNC", "last_sync_state"), .init("AT", "last_sync_at"),
+                    .init("VMS", "vms"), .init("UNPLACED", "unplaced"), .init("ERROR", "last_sync_error", shrinks: true),
+                ], rows
+            ).write()
+            for line in status.waiting { print("\n" + line) }
+        }
+    }
+}
+
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "The evidence, the rules tried, the winner, and why the others lost.",
+        subcommands: [IP.self, Switch.self])
+
+    struct IP: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Who reports an address and where it belongs.")
+        @OptionGroup var options: GlobalOptions
+        @Argument var address: String
+
+        func run() throws {
+            let ip = try parse { try IPAddress(parsing: address) }
+            try Runtime.with(options) { runtime in
+                for line in try runtime.database.withConnection({ try Explanation.address(ip, in: $0) }) { print(line) }
+            }
+        }
+    }
+
+    struct Switch: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Why a switch is on its wire, or on none.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var filter: AccountFilter
+        @Argument(help: "A switch's name or id.") var name: String
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let lines = try runtime.database.withConnection {
+                    try Explanation.switch(name, account: filter.account, in: $0)
+                }
+                if lines.isEmpty { throw Failure("there is no switch \"\(name)\"; see: wireloom switch list", status: 65) }
+                for line in lines { print(line) }
+            }
+        }
+    }
+}
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Check the database, its schema, the key and the jobs.")
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws {
+        let problems = try Runtime.with(options) { runtime in
+            try runtime.database.withConnection { connection -> Int in
+                let version: String = try connection.query("SHOW server_version")[0].get(0)
+                print("ok    PostgreSQL \(version), schema current")
+                var problems = 0
+                for account in try AccountTable.all(in: connection) {
+                    do {
+                        _ = try runtime.secrets.unseal(account.secret, for: account.identity, account: account.name)
+                        print("ok    password of account \(account.name) opens with key \(runtime.secrets.keyID)")
+                    } catch let error as InventoryError {
+                        problems += 1
+                        print("FAIL  \(error.detail)")
+                    }
+                    if account.trust == .insecure {
+                        print("warn  account \(account.name) trusts any certificate; give it a --thumbprint")
+                    }
+                }
+                let stuck: Int = try connection.query(
+                    "SELECT count(*) FROM job WHERE state = 'running' AND lease_until < now()")[0].get(0)
+                if stuck > 0 {
+                    problems += 1
+                    print("FAIL  \(stuck) jobs lost their worker; `wireloom serve` queues them again")
+                } else {
+                    print("ok    no job lost its worker")
+                }
+                return problems
+            }
+        }
+        if problems > 0 { throw ExitCode(1) }
+    }
+}
+

@@ -1,0 +1,98 @@
+import ArgumentParser
+import Controller
+import EmbeddedPostgres
+import Foundation
+import Inventory
+import Jobs
+import Logging
+import Postgres
+import SQL
+
+/// The options that every command has: where the database is and how much to say.
+struct GlobalOptions: ParsableArguments {
+    @Option(help: "A libpq URI; default WIRELOOM_DATABASE_URL, else a private PostgreSQL under WIRELOOM_HOME.")
+    var databaseURL: String?
+
+    @Flag(name: .shortAndLong, help: "Say more on standard error.")
+    var verbose = false
+}
+
+/// What a command runs with: the database, migrated, and the key of the secrets.
+final class Runtime {
+    let database: Database
+    let secrets: SecretBox
+    private let lease: ClusterLease?
+
+    var queue: JobQueue { JobQueue(database) }
+    var accounts: AccountService { AccountService(database: database, secrets: secrets) }
+    var networks: NetworkService { NetworkService(database: database) }
+
+    /// - Throws: what stands in the way of the database, the schema or the key.
+    init(_ options: GlobalOptions, maxConnections: Int = 16) throws {
+        let environment = ProcessInfo.processInfo.environment
+        let level: Logger.Level = options.verbose ? .debug : .warning
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        let home = environment["WIRELOOM_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? EmbeddedCluster.defaultHome()
+        let given = options.databaseURL ?? environment["WIRELOOM_DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
+        if let given {
+            lease = nil
+            database = Database(
+                DatabaseConfiguration(
+                    uri: given, applicationName: "wireloom", maxConnections: maxConnections))
+        } else {
+            let lease = try EmbeddedCluster.acquire(home: home, logger: Logger(label: "wireloom.postgres"))
+            self.lease = lease
+            database = Database(
+                DatabaseConfiguration(
+                    uri: lease.databaseURI, applicationName: "wireloom", maxConnections: maxConnections))
+        }
+        try Migrator(
+            database,
+            migrations: SQLFiles.migrations.map {
+                Migration(version: $0.version, name: $0.name, up: $0.up, down: $0.down)
+            }
+        ).migrate()
+        if let file = environment["WIRELOOM_KEY_FILE"], !file.isEmpty {
+            secrets = try SecretBox(keyFile: file)
+        } else {
+            try Self.makeHome(home)
+            let file = "\(home)/key"
+            try SecretBox.createKeyFile(at: file)
+            secrets = try SecretBox(keyFile: file)
+        }
+    }
+
+    func close() {
+        database.close()
+        lease?.release()
+    }
+
+    /// Runs a command's work and leaves the database as others need it, whatever happens.
+    static func with<T>(
+        _ options: GlobalOptions, maxConnections: Int = 16, _ body: (Runtime) throws -> T
+    ) throws -> T {
+        let runtime = try Runtime(options, maxConnections: maxConnections)
+        defer { runtime.close() }
+        return try body(runtime)
+    }
+
+    private static func makeHome(_ home: String) throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw Failure("cannot create \(home) (WIRELOOM_HOME): \(error.localizedDescription)", status: 69)
+        }
+    }
+
+    /// A name for this process among the workers.
+    static var workerName: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        let host = gethostname(&buffer, buffer.count - 1) == 0 ? String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "host"
+        return "\(host):\(getpid())"
+    }
+}
