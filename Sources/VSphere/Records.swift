@@ -1,5 +1,3 @@
-package import Addressing
-
 /// What one reading of an account tells of one managed object, with the names of the vSphere API.
 ///
 /// Every record carries `unreadable`: the property paths that the server refused for this object, with the fault's
@@ -11,6 +9,8 @@ package enum InventoryRecord: Sendable {
     case network(NetworkRecord)
     case distributedSwitch(DistributedSwitchRecord)
     case distributedPortGroup(DistributedPortGroupRecord)
+    /// An object that was handed over, or never seen, left the inventory while it was read.
+    case removed(id: String)
 }
 
 /// `property path -> vSphere fault type`, such as `["guest.net": "NoPermission"]`.
