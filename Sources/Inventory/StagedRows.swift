@@ -1,5 +1,5 @@
 package import Addressing
-package import Postgres
+internal import Postgres
 
 /// Whose adapter it is.
 package enum NICOwner: String, Sendable, PostgresRawRepresentable { case vm, host }

@@ -127,13 +127,24 @@ package final class Staging {
         try add([owner, ownerID, device, ip, prefixLength, live], to: \.addresses)
     }
 
-    /// Copies what is still buffered and lets the planner know what is there.
-    package func finish() throws {
+    /// Drops what was staged of these VMs.
+    package func forget(_ virtualMachines: [String]) throws {
+        for table in [\Staging.virtualMachines, \.nics, \.addresses] { try flush(table) }
+        try connection.execute("DELETE FROM stage_vm WHERE id = ANY ($1::text[])", virtualMachines)
+        for table in ["stage_nic", "stage_nic_address"] {
+            try connection.execute(
+                "DELETE FROM \(table) WHERE owner = 'vm' AND owner_id = ANY ($1::text[])", virtualMachines)
+        }
+    }
+
+    /// Copies what is still buffered, drops the VMs that left meanwhile, and lets the planner know what is there.
+    package func finish(without gone: [String]) throws {
         for table in [\Staging.hosts, \.physicalNICs, \.switches, \.switchHosts, \.portGroups, \.virtualMachines, \.nics,
             \.addresses]
         {
             try flush(table)
         }
+        if !gone.isEmpty { try forget(gone) }
         try connection.script(
             """
             ANALYZE stage_host, stage_pnic, stage_switch, stage_switch_host, stage_portgroup, stage_vm, stage_nic,

@@ -1,5 +1,5 @@
 internal import Inventory
-package import VSphere
+internal import VSphere
 
 /// How an account is reached, and whether what answers is still what was onboarded.
 enum AccountEndpoint {

@@ -33,9 +33,9 @@ package enum Explanation {
                     + "\(try row.get(3, as: String.self))\(mac.map { " (\($0))" } ?? ""), "
                     + (try row.get(4, as: Bool.self) ? "live" : "last seen"))
             let group: String? = try row.get(6)
-            let path = [
+            let path: [String?] = [
                 group.map { "port group \($0)" } ?? "no port group", try row.get(8, as: String?.self),
-                try row.get(7, as: String?.self).map { "switch \($0)" },
+                try row.get(7, as: String?.self).map { "switch \($0)" } as String?,
                 try row.get(9, as: String?.self).map { "wire \($0)" } ?? "no wire",
             ]
             lines.append("  " + path.compactMap { $0 }.joined(separator: " -> "))

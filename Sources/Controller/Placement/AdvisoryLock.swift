@@ -10,11 +10,11 @@ enum AdvisoryLock {
     func take(in connection: Connection) throws {
         switch self {
         case .topology(exclusive: false):
-            try connection.query("SELECT pg_advisory_xact_lock_shared(7001, 0)::text")
+            _ = try connection.query("SELECT pg_advisory_xact_lock_shared(7001, 0)::text")
         case .topology(exclusive: true):
-            try connection.query("SELECT pg_advisory_xact_lock(7001, 0)::text")
+            _ = try connection.query("SELECT pg_advisory_xact_lock(7001, 0)::text")
         case .placement(let subnet):
-            try connection.query("SELECT pg_advisory_xact_lock(7002, ($1::bigint % 2147483647)::int)::text", subnet)
+            _ = try connection.query("SELECT pg_advisory_xact_lock(7002, ($1::bigint % 2147483647)::int)::text", subnet)
         }
     }
 }

@@ -20,6 +20,8 @@ struct SnapshotWriter {
     /// VMs seen, by id and by instance UUID: an object may be told twice, a UUID should not.
     private var seen: Set<String> = []
     private var instanceUUIDs: [String: String] = [:]
+    /// VMs that were staged and left while the reading went on.
+    private var gone: Set<String> = []
 
     init(account: Account, staging: Staging) {
         self.account = account
@@ -34,6 +36,11 @@ struct SnapshotWriter {
         case .distributedPortGroup(let group): portGroups[group.id] = group
         case .network: break
         case .virtualMachine(let vm): try add(vm)
+        case .removed(let id):
+            hosts[id] = nil
+            switches[id] = nil
+            portGroups[id] = nil
+            if seen.contains(id) { gone.insert(id) }
         }
     }
 
@@ -42,7 +49,7 @@ struct SnapshotWriter {
         for host in hosts.values.sorted(by: { $0.id < $1.id }) { try add(host) }
         for item in switches.values.sorted(by: { $0.id < $1.id }) { try add(item) }
         for group in portGroups.values.sorted(by: { $0.id < $1.id }) { try add(group) }
-        try staging.finish()
+        try staging.finish(without: gone.sorted())
     }
 
     // MARK: Hosts
@@ -219,10 +226,14 @@ struct SnapshotWriter {
     // MARK: Virtual machines
 
     private mutating func add(_ vm: VirtualMachineRecord) throws {
-        guard seen.insert(vm.id).inserted else { return }
-        virtualMachineCount += 1
         report(vm.unreadable, of: "VM \(vm.name)")
-        checkUUID(of: vm)
+        if seen.insert(vm.id).inserted {
+            virtualMachineCount += 1
+            checkUUID(of: vm)
+        } else {
+            // It changed while the reading went on: the later telling counts.
+            try staging.forget([vm.id])
+        }
         let inaccessible = vm.adapters == nil
         var keep = columns(
             unreadable: vm.unreadable,

@@ -1,12 +1,9 @@
-internal import Inventory
+package import Inventory
 package import Jobs
 internal import Logging
-internal import Postgres
-internal import Synchronization
+package import Postgres
 internal import Topology
 package import VSphere
-
-package import struct Inventory.SecretBox
 
 /// What a sync job was asked, beyond its account.
 package struct SyncRequest: Codable, Sendable {
