@@ -50,7 +50,8 @@ let package = Package(
             resources: [.embedInCode("migrations"), .embedInCode("queries")],
             swiftSettings: swiftSettings),
         module("Postgres", ["CPostgres", "Addressing", logging]),
-        module("EmbeddedPostgres", [logging]),
+        .target(name: "CSpawn"),
+        module("EmbeddedPostgres", ["CSpawn", logging]),
         module("VSphere", ["CCurl", "CXML", "Addressing", logging]),
 
         // The domain.

@@ -24,7 +24,6 @@ struct Wireloom: ParsableCommand {
         ])
 
     static func main() {
-        setlinebuf(stdout)
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Controller
 import Foundation
+import Inventory
 import Jobs
 import Postgres
 

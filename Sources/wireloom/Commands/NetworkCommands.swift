@@ -125,10 +125,10 @@ struct SubnetCommand: ParsableCommand {
                 throw Failure("\(vlan) is no VLAN id of a subnet; it is a number from 1 to 4094", status: 65)
             }
             let request = SubnetRequest(
-                name: name, cidr: try parse { try CIDR(parsing: cidr) }, vlan: vlanID,
-                gateway: try gateway.map { text in try parse { try IPAddress(parsing: text) } },
-                dns: try (dns ?? "").split(separator: ",").map { text in try parse { try IPAddress(parsing: String(text)) } },
-                pools: try pool.map { text in try parse { try AddressRange(parsing: text) } })
+                name: name, cidr: try typed { try CIDR(parsing: cidr) }, vlan: vlanID,
+                gateway: try gateway.map { text in try typed { try IPAddress(parsing: text) } },
+                dns: try (dns ?? "").split(separator: ",").map { text in try typed { try IPAddress(parsing: String(text)) } },
+                pools: try pool.map { text in try typed { try AddressRange(parsing: text) } })
             try Runtime.with(options) { runtime in
                 let effect = try runtime.networks.createSubnet(request, onWire: wire)
                 print("subnet \(name) created: \(effect.sentence)")
@@ -138,7 +138,7 @@ struct SubnetCommand: ParsableCommand {
 }
 
 /// What a person typed, or the sentence that says what is wrong with it.
-func parse<T>(_ body: () throws -> T) throws -> T {
+func typed<T>(_ body: () throws -> T) throws -> T {
     do { return try body() } catch let error as AddressSyntaxError { throw Failure(error.description, status: 65) }
 }
 

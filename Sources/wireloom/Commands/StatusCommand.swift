@@ -51,7 +51,7 @@ struct ExplainCommand: ParsableCommand {
         @Argument var address: String
 
         func run() throws {
-            let ip = try parse { try IPAddress(parsing: address) }
+            let ip = try typed { try IPAddress(parsing: address) }
             try Runtime.with(options) { runtime in
                 for line in try runtime.database.withConnection({ try Explanation.address(ip, in: $0) }) { print(line) }
             }

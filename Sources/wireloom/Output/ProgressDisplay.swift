@@ -1,5 +1,6 @@
 import Foundation
 import Jobs
+import Postgres
 
 /// The progress of jobs: rewritten in place on a terminal, a plain line for each change elsewhere. On standard error.
 final class ProgressDisplay {
