@@ -1,0 +1,55 @@
+# Every command that CI runs, and nothing else than make, git and a Swift toolchain beforehand.
+PREFIX ?= /usr/local
+JOBS ?= 2
+SWIFT ?= swift
+SWIFTFLAGS = -j $(JOBS) --disable-index-store
+VCENTER = .build/vcenter/vcenter
+PACKAGES = ca-certificates gcc g++ git golang-go golang-github-vmware-govmomi-dev libc6-dev libcurl4-openssl-dev \
+	libpq-dev libssl-dev libxml2-dev zlib1g-dev pkg-config postgresql util-linux curl
+
+.PHONY: help deps toolchain build demo test test-tsan lint format bench install clean vcenter
+
+help: ## what each target does
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+deps: ## install what is missing of the distribution's packages
+	@sh .ci/deps $(PACKAGES)
+
+toolchain: deps
+	@command -v $(SWIFT) >/dev/null 2>&1 || { \
+		echo "make: no swift in PATH; install a Swift toolchain of 6.1 or newer from swift.org" >&2; exit 1; }
+
+build: toolchain ## the optimised wireloom
+	$(SWIFT) build -c release --product wireloom $(SWIFTFLAGS)
+
+$(VCENTER): $(wildcard Tests/Support/vcenter/*.go) | deps
+	@mkdir -p $(@D)
+	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(CURDIR)/.build/go-cache go build -o $@ ./Tests/Support/vcenter
+
+vcenter: $(VCENTER) ## the simulated vCenter of the demo and the tests
+
+demo: build vcenter ## four endpoints, onboarded and synced, from nothing to every address explained
+	WIRELOOM=$(CURDIR)/.build/release/wireloom VCENTER=$(CURDIR)/$(VCENTER) sh Tests/Demo/demo.sh
+
+test: toolchain vcenter ## all tests, on a real PostgreSQL and a real vSphere API
+	$(SWIFT) build --build-tests $(SWIFTFLAGS)
+	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --skip-build $(SWIFTFLAGS)
+
+test-tsan: toolchain vcenter ## the tests under Thread Sanitizer
+	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(SWIFTFLAGS)
+
+lint: ## refuse what the formatter would change
+	$(SWIFT) format lint --strict -r Sources Tests sql Package.swift
+
+format: ## let the formatter change it
+	$(SWIFT) format --in-place -r Sources Tests sql Package.swift
+
+bench: build vcenter ## ratios against floors, into docs/benchmarks.md
+	WIRELOOM=$(CURDIR)/.build/release/wireloom VCENTER=$(CURDIR)/$(VCENTER) sh Tests/Bench/bench.sh
+
+install: build ## wireloom into PREFIX/bin
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 .build/release/wireloom $(DESTDIR)$(PREFIX)/bin/wireloom
+
+clean: ## forget everything built
+	rm -rf .build .build-tsan
