@@ -12,7 +12,7 @@ package enum WireloomCommand {
             default: "-_./:@%+=,".utf8.contains(byte)
             }
         }
-        if plain, !word.isEmpty, word.first != "-" { return word }
+        if plain, !word.isEmpty { return word }
         return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 
