@@ -4,22 +4,23 @@ import Addressing
 struct HostAddresses {
     private var byScope: [Scope: [HostAddress]] = [:]
 
-    /// An address and the VLANs that it can be in, where it is.
+    /// An address and the VLAN that it is in, as its link has it.
     struct HostAddress {
         let item: TopologySnapshot.HostAddress
-        /// The VLANs that a subnet for it may have, the first choice first.
-        let vlans: [VLANID]
+        /// The VLAN that a subnet for it has unless a trunk reaches another one already; `nil` where there is none.
+        let vlan: VLANID?
 
         init(_ item: TopologySnapshot.HostAddress, native: VLANID) {
             self.item = item
             switch item.portGroupVLAN {
-            case .untagged: vlans = [native]
-            case .tagged(let vlan): vlans = [vlan]
-            case .unmatchable: vlans = []
+            case .untagged: vlan = native
+            case .tagged(let id): vlan = id
+            case .unmatchable: vlan = nil
             case .trunk(let ranges):
                 // An adapter on a trunk sends untagged frames, so the native VLAN comes first if the trunk carries it.
-                let carried = Set(ranges.flatMap { $0.clamped(to: 0...4095) }).sorted().compactMap(VLANID.init)
-                vlans = item.portGroupVLAN.matches(native, native: native) ? [native] + carried : carried
+                let carried = ranges.filter { $0.overlaps(1...4094) }.map { max($0.lowerBound, 1) }
+                vlan =
+                    item.portGroupVLAN.matches(native, native: native) ? native : carried.min().flatMap(VLANID.init)
             }
         }
 
@@ -42,10 +43,10 @@ struct HostAddresses {
         byScope = byScope.mapValues { $0.sorted(by: Self.precedes) }
     }
 
-    private static func precedes(_ lhs: HostAddress, _ rhs: HostAddress) -> Bool {
+    static func precedes(_ lhs: HostAddress, _ rhs: HostAddress) -> Bool {
         let left = (lhs.item.address, lhs.item.host, lhs.item.prefixLength ?? -1)
         let right = (rhs.item.address, rhs.item.host, rhs.item.prefixLength ?? -1)
-        return left == right ? lhs.vlans.lexicographicallyPrecedes(rhs.vlans) : left < right
+        return left == right ? "\(lhs.item.portGroupVLAN)" < "\(rhs.item.portGroupVLAN)" : left < right
     }
 
     func of(_ scope: Scope) -> [HostAddress] { byScope[scope] ?? [] }

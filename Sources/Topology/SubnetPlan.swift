@@ -21,7 +21,7 @@ struct SubnetPlan {
     ///   - place: what the findings are about: a switch or a wire, within a sentence.
     init(_ addresses: [HostAddress], on place: String, _ directory: Directory) {
         for address in addresses where !address.isTrunk {
-            guard let vlan = address.vlans.first else { continue }
+            guard let vlan = address.vlan else { continue }
             add(address, vlan)
         }
         for address in addresses where address.isTrunk {
@@ -30,7 +30,7 @@ struct SubnetPlan {
                 address.item.portGroupVLAN.matches(vlan, native: vlan)
                     && blocks.contains { $0.cidr.contains(address.item.address) }
             }
-            guard let vlan = covered.keys.min() ?? address.vlans.first else { continue }
+            guard let vlan = covered.keys.min() ?? address.vlan else { continue }
             add(address, vlan)
         }
         for vlan in blocks.keys.sorted() {
@@ -63,16 +63,17 @@ struct SubnetPlan {
     private mutating func note(_ block: Block, _ vlan: VLANID, _ place: String, _ directory: Directory) {
         let subject = "\(block.cidr) (VLAN \(vlan))"
         if Set(block.members.compactMap(\.cidr)).count > 1 {
-            let said = block.members.compactMap { member in
-                member.cidr.map {
-                    "\(member.item.address)/\($0.prefixLength) of \(directory.name(of: member.item.host))"
-                }
+            // One adapter for each mask says enough.
+            var seen: Set<Int> = []
+            let said = block.members.sorted(by: HostAddresses.precedes).compactMap { member -> String? in
+                guard let length = member.cidr?.prefixLength, seen.insert(length).inserted else { return nil }
+                return "\(member.item.address)/\(length) of \(directory.name(of: member.item.host))"
             }
             findings.append(
                 Finding(
                     code: .maskDisagreement, subject: subject,
                     message: "Adapters in VLAN \(vlan) of the \(place) disagree on the mask: "
-                        + "\(Wording.list(Self.spread(said, block), "and")); the subnet is the wider, \(block.cidr)."))
+                        + "\(Wording.list(said, "and")); the subnet is the wider, \(block.cidr)."))
         }
         let unknown = block.members.filter { $0.cidr == nil }
         if let first = unknown.first, unknown.count == block.members.count {
@@ -82,13 +83,6 @@ struct SubnetPlan {
                     message: "The mask of \(first.item.address) of host \(directory.name(of: first.item.host)) on the "
                         + "\(place) is not known, so how wide its subnet is cannot be told."))
         }
-    }
-
-    /// One sentence for each mask in the block rather than for each adapter.
-    private static func spread(_ said: [String], _ block: Block) -> [String] {
-        var seen: Set<Int> = []
-        let known = block.members.compactMap(\.cidr)
-        return zip(said, known).filter { seen.insert($0.1.prefixLength).inserted }.map(\.0)
     }
 
     var subnets: [NewSubnet] {
