@@ -1,19 +1,21 @@
 /// The migrations and the large set-based statements, embedded in the binary by the build.
 ///
-/// The build generates `PackageResources`, one byte array a file; this gives them names and text. The lists are
-/// written by hand, one line a file; a test compares them with the directory.
+/// The build generates `PackageResources`, one byte array a file; this gives them names and text. The list is written
+/// by hand, one entry a migration; a test compares it with the directory.
 package enum SQLFiles {
     /// The schema's history, in order. A released one is never edited.
     package static let migrations: [(version: Int, name: String, up: String, down: String)] = [
         (1, "jobs", text(PackageResources.V0001_jobs_up_sql), text(PackageResources.V0001_jobs_down_sql)),
-        (2, "inventory", text(PackageResources.V0002_inventory_up_sql), text(PackageResources.V0002_inventory_down_sql)),
+        (
+            2, "inventory",
+            text(PackageResources.V0002_inventory_up_sql), text(PackageResources.V0002_inventory_down_sql)
+        ),
         (3, "ipam", text(PackageResources.V0003_ipam_up_sql), text(PackageResources.V0003_ipam_down_sql)),
     ]
 
-    /// Each statement by its file name without `.sql`; a test prepares every one against a fresh schema.
-    package static let queries = Dictionary(uniqueKeysWithValues: Queries.all)
+    /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.
+    package static let queries = Dictionary(uniqueKeysWithValues: Queries.all.map { ($0.name, $0.text) })
 
-    /// - Precondition: the files are UTF-8.
     static func text(_ bytes: [UInt8]) -> String {
         String(decoding: bytes, as: UTF8.self)
     }
