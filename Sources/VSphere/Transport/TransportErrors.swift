@@ -25,7 +25,9 @@ func transportError(
                     + "if the server's certificate was renewed, pin the new one; else somebody may sit between")
         }
         if code == CURLE_SSL_CONNECT_ERROR {
-            return VSphereError(.certificate, "no TLS connection to \(url): \(said)")
+            return VSphereError(
+                .unreachable, "\(url) takes no TLS connection: \(said); check the port, and that the server speaks "
+                    + "TLS 1.2 or newer")
         }
         return VSphereError(
             .certificate,
