@@ -13,14 +13,17 @@ package enum Explanation {
                 w.name, sn.name, p.reason, host(n.ip), n.missed
             FROM nic_address n
             JOIN account a ON a.id = n.account_id
-            JOIN nic i USING (account_id, owner, owner_id, device)
-            JOIN nic_attachment t USING (account_id, owner, owner_id, device)
+            JOIN nic i ON i.account_id = n.account_id AND i.owner = n.owner AND i.owner_id = n.owner_id
+                AND i.device = n.device
+            JOIN nic_attachment t ON t.account_id = n.account_id AND t.owner = n.owner AND t.owner_id = n.owner_id
+                AND t.device = n.device
             LEFT JOIN vm v ON n.owner = 'vm' AND v.account_id = n.account_id AND v.id = n.owner_id
             LEFT JOIN host h ON n.owner = 'host' AND h.account_id = n.account_id AND h.id = n.owner_id
             LEFT JOIN portgroup pg ON pg.account_id = n.account_id AND pg.id = i.portgroup_id
             LEFT JOIN switch s ON s.account_id = n.account_id AND s.id = pg.switch_id
             LEFT JOIN wire w ON w.id = t.wire_id
-            LEFT JOIN placement p USING (account_id, owner, owner_id, device, ip)
+            LEFT JOIN placement p ON p.account_id = n.account_id AND p.owner = n.owner AND p.owner_id = n.owner_id
+                AND p.device = n.device AND p.ip = n.ip
             LEFT JOIN subnet sn ON sn.id = p.subnet_id
             WHERE n.ip = $1::inet ORDER BY a.name, 3, n.device
             """, ip)

@@ -210,8 +210,8 @@ extension Listing {
         name: "subnet", sql: SubnetListing.sql,
         columns: [
             .init("NAME", "name", shrinks: true), .init("WIRE", "wire", shrinks: true), .init("CIDR", "cidr"),
-            .init("VLAN", "vlan_id"), .init("GATEWAY", "gateway"), .init("CONFIRMED", "confirmed"),
-            .init("HELD", "held"), .init("FREE", "free"), .init("TOTAL", "total"),
+            .init("VLAN", "vlan_id"), .init("GATEWAY", "gateway"), .init("SURE", "confirmed"),
+            .init("HELD", "held"), .init("FREE", "free"),
         ])
 
     /// `$1` subnet name or id.

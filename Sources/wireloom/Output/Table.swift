@@ -17,11 +17,10 @@ struct Table {
             max(titles[column].count, cells.map { $0[column].count }.max() ?? 0)
         }
         func total() -> Int { widths.reduce(0, +) + 2 * (widths.count - 1) }
-        for floor in [12, 8] {
-            for candidates in [shrinks.indices.filter { shrinks[$0] }, Array(widths.indices)] {
-                while total() > width, let widest = candidates.max(by: { widths[$0] < widths[$1] }), widths[widest] > floor {
-                    widths[widest] -= 1
-                }
+        let willing = shrinks.indices.filter { shrinks[$0] }
+        for (candidates, floor) in [(willing, 20), (Array(widths.indices), 16), (willing, 8), (Array(widths.indices), 8)] {
+            while total() > width, let widest = candidates.max(by: { widths[$0] < widths[$1] }), widths[widest] > floor {
+                widths[widest] -= 1
             }
         }
         return ([titles] + cells).map { row in
