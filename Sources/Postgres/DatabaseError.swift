@@ -1,0 +1,72 @@
+/// Why the database did not do what was asked: a stable code, a sentence for the operator, and the cause.
+///
+/// `description` is safe to show to anyone: it quotes no stored value, no parameter and no password.
+/// `debugDescription` adds what the server said and which statement was running (statements carry no values).
+package struct DatabaseError: Error, Sendable {
+    /// What a caller can decide on. Codes carry no values, so they fit metric labels.
+    package enum Code: String, Sendable, CaseIterable {
+        /// A unique, exclusion, foreign-key or check constraint, or a rule of a trigger, refused the change.
+        case conflict
+        /// The transaction lost a race (serialization, deadlock) and may be run again from its start.
+        case retryable
+        /// No connection, or it was lost; the server is away, starting, stopping or refuses us.
+        case unavailable
+        /// The server is a standby or was made read-only.
+        case readOnly = "read_only"
+        /// The server is out of disk, memory or another resource.
+        case full
+        /// The statement was cancelled on request.
+        case canceled
+        /// A lock, a statement or a free connection took longer than allowed.
+        case timeout
+        /// A table, column or right that the statement needs is not there.
+        case schema
+        /// The database was migrated by a newer wireloom than this one.
+        case newerSchema = "newer_schema"
+        /// The server is older than the oldest that is supported.
+        case tooOld = "too_old"
+        /// A value does not fit its type: an overlong number, an impossible date, a NUL character.
+        case invalidValue = "invalid_value"
+        /// A mistake of ours.
+        case bug
+    }
+
+    package let code: Code
+    /// The five characters of the server's SQLSTATE; `nil` where the error arose on our side.
+    package let sqlState: String?
+    /// The name of the constraint that refused, where the server told.
+    package let constraint: String?
+    /// What was tried, on which thing, and what stood in the way.
+    package let detail: String
+    /// The connection was lost while COMMIT was on its way: the change may have been made or not.
+    package let commitUnknown: Bool
+    /// What the server or libpq said, and the statement; for `debugDescription` alone.
+    let underlying: String?
+
+    package init(
+        _ code: Code, _ detail: String, sqlState: String? = nil, constraint: String? = nil,
+        commitUnknown: Bool = false, underlying: String? = nil
+    ) {
+        self.code = code
+        self.sqlState = sqlState
+        self.constraint = constraint
+        self.detail = detail
+        self.commitUnknown = commitUnknown
+        self.underlying = underlying
+    }
+
+    func whileCommitting() -> DatabaseError {
+        DatabaseError(
+            code, "the connection was lost during a commit, so the change may have been made or not: \(detail)",
+            sqlState: sqlState, constraint: constraint, commitUnknown: true, underlying: underlying)
+    }
+}
+
+extension DatabaseError: CustomStringConvertible, CustomDebugStringConvertible {
+    package var description: String { detail }
+
+    package var debugDescription: String {
+        let state = sqlState.map { " \($0)" } ?? ""
+        return "\(code.rawValue)\(state): \(detail)" + (underlying.map { " [\($0)]" } ?? "")
+    }
+}
