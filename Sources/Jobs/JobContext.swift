@@ -1,5 +1,5 @@
-import Synchronization
 package import Postgres
+import Synchronization
 
 /// Does the work of one kind of job. Straight-line blocking code on a lane of the `Runner`.
 ///
@@ -35,14 +35,12 @@ package final class JobContext: Sendable {
         var isProgressNew = false
     }
 
-    private let queue: JobQueue
     private let state: Mutex<State>
     /// Writes what the context holds, now.
     private let flush: @Sendable (JobContext) -> Void
 
-    init(_ job: ClaimedJob, queue: JobQueue, flush: @escaping @Sendable (JobContext) -> Void) {
+    init(_ job: ClaimedJob, flush: @escaping @Sendable (JobContext) -> Void) {
         self.job = job
-        self.queue = queue
         self.flush = flush
         state = Mutex(State(trustedUntil: job.claimedAt + job.lease, lastBeat: job.claimedAt))
     }
@@ -87,7 +85,7 @@ package final class JobContext: Sendable {
 
     /// Locks the job's row in the caller's transaction, early: from here to the end nobody can take the job. Throws `lostLease`.
     package func lock(in connection: Connection) throws {
-        try queue.lock(job, in: connection)
+        try JobQueue.lock(job, in: connection)
     }
 
     /// Ends the job in the caller's transaction, whose last statement this should be. Throws `JobError.lostLease` where the job is
@@ -100,7 +98,7 @@ package final class JobContext: Sendable {
             return state.findings
         }
         flush(self)
-        try queue.end(job, .done(findings: findings ?? logged), in: connection)
+        try JobQueue.end(job, .done(findings: findings ?? logged), in: connection)
     }
 
     // MARK: For the runner

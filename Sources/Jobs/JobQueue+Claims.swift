@@ -1,4 +1,4 @@
-package import Postgres
+import Postgres
 
 /// The worker's side: taking a job, keeping it, ending it, and taking over what a vanished worker left.
 extension JobQueue {
@@ -31,7 +31,7 @@ extension JobQueue {
 
     /// Locks the claimed job's row in the caller's transaction, which from then on nobody can take the job from.
     /// Throws `lostLease` where the claim is not this worker's any more.
-    package func lock(_ job: ClaimedJob, in connection: Connection) throws {
+    static func lock(_ job: ClaimedJob, in connection: Connection) throws {
         guard try !connection.query(JobSQL.lock, job.id.value, Int32(job.attempt)).isEmpty else {
             throw JobError.lostLease(job.id, attempt: job.attempt)
         }
@@ -46,7 +46,7 @@ extension JobQueue {
 
     /// Ends the claimed job in the caller's transaction: the fence of every result. Throws `lostLease` where the claim is not this
     /// worker's any more; the transaction must then be rolled back.
-    func end(_ job: ClaimedJob, _ ending: Ending, in connection: Connection) throws {
+    static func end(_ job: ClaimedJob, _ ending: Ending, in connection: Connection) throws {
         let changed =
             switch ending {
             case .done(let findings):
@@ -64,7 +64,7 @@ extension JobQueue {
                     "canceled", message.withoutNUL)
             }
         guard changed == 1 else { throw JobError.lostLease(job.id, attempt: job.attempt) }
-        try Self.notify(.ended, in: connection)
+        try notify(.ended, in: connection)
     }
 
     /// Takes the jobs whose lease ran out from their workers: back to the queue, or `failed` with `worker_lost` where

@@ -33,6 +33,8 @@ final class Listener: Sendable {
                 do {
                     try listen(onWord)
                 } catch {
+                    // `stop` interrupts whatever is under way.
+                    if isStopped { return }
                     logger.warning("listening for jobs failed", metadata: [JobLogKey.error: "\(error)"])
                     _ = stopped.wait(timeout: .now() + Self.pause)
                 }

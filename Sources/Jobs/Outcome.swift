@@ -67,7 +67,7 @@ enum Outcome {
         let job = context.job
         switch self {
         case .returned(let findings):
-            try queue.end(job, .done(findings: findings), in: connection)
+            try JobQueue.end(job, .done(findings: findings), in: connection)
             return findings > 0 ? .findings : .succeeded
         case .finished:
             // The result's own transaction has ended the job, or was rolled back behind the handler's back.
@@ -78,7 +78,7 @@ enum Outcome {
             let ending = JobQueue.Ending.failed(code: code, message: message)
             // The connection may have been lost during the commit, and the result be there all the same.
             if isFinishRequested { return try endUnlessFinished(job, ending, queue, connection) }
-            try queue.end(job, ending, in: connection)
+            try JobQueue.end(job, ending, in: connection)
             return .failed
         case .canceled(let person):
             let message = "canceled" + (person.map { " by \($0)" } ?? "")
@@ -94,7 +94,7 @@ enum Outcome {
         _ job: ClaimedJob, _ ending: JobQueue.Ending, _ queue: JobQueue, _ connection: Connection
     ) throws -> JobState {
         do {
-            try queue.end(job, ending, in: connection)
+            try JobQueue.end(job, ending, in: connection)
             return if case .canceled = ending { .canceled } else { .failed }
         } catch let error as JobError where error.code == .lostLease {
             guard let row = try queue.job(job.id, in: connection), row.attempt == job.attempt,

@@ -241,7 +241,7 @@ package final class Runner: Sendable {
 
     private func begin(_ job: ClaimedJob, on lane: Int) {
         let pulse = self.pulse
-        let context = JobContext(job, queue: queue) { pulse.flush($0) }
+        let context = JobContext(job) { pulse.flush($0) }
         state.withLock { state in
             state.saidIdle = false
             state.lanes.begin(context, on: lane)
