@@ -97,6 +97,8 @@ extension JobQueue {
                 ).map { row in (id: JobID(try row.get("id")), state: try JobState(stored: row.get("state"))) }
                 if !given.isEmpty {
                     try Self.notify(given.contains { $0.state == .queued } ? .queued : .ended, in: connection)
+                    // A worker that was only stalled learns sooner that the job is not its own.
+                    if job == nil { try Self.notify(.cancel, in: connection) }
                 }
                 return given
             }

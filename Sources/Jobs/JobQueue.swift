@@ -14,7 +14,8 @@ package import Postgres
 ///
 /// Lock order: a job's row is the last that its final transaction takes, or the first; nothing waits for it but `cancel`.
 package struct JobQueue: Sendable {
-    /// Where word goes that the queue changed. The payload says what: `queued`, `ended` or `cancel`.
+    /// Where word goes that the queue changed. The payload says what: `queued`, `ended`, or `cancel` for the workers to
+    /// look whether their jobs are still wanted of them.
     package static let channel = "wireloom_job"
 
     package let database: Database
