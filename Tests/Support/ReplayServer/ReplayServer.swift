@@ -1,4 +1,4 @@
-package import Dispatch
+private import Dispatch
 internal import Glibc
 private import Synchronization
 
@@ -222,7 +222,7 @@ private struct Exchange {
         var place = 0
         while place < bytes.count {
             let count = bytes[place...].withUnsafeBytes {
-                Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+                Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
             guard count > 0 else { return false }
             place += count
