@@ -45,7 +45,7 @@ package struct UnplacedDetails: Hashable, Sendable {
     package var nativeVLAN: VLANID
     /// The switch's wire; `nil` where it has none.
     package var wire: String?
-    /// `no_link`: the wires with equal support. At most as many are named as are given.
+    /// `no_link`: the wires with equal support.
     package var candidates: [String]
     /// `held_by_other`: who has it, as `VM web-1 (vc-a)` or `job 12 for VM web-2`.
     package var holder: String?
