@@ -163,6 +163,9 @@ package final class Runner: Sendable {
         for waiter in state.withLock({ Array($0.waiters.values) }) { waiter.signal() }
     }
 
+    /// Whether `stop` was called: no job is begun any more.
+    var isStopping: Bool { state.withLock(\.lanes.isClosed) }
+
     // MARK: Claiming
 
     /// Has the claimer look again; many calls before it does come to one look.

@@ -17,8 +17,8 @@ struct QueueTests {
         #expect(again.id == first)
         #expect(!again.created)
         let row = try fixture.row(first)
-        #expect(row.payload.text == #"{"from": "schedule", "force": true}"# || row.payload.text.contains("force"))
-        #expect(row.payload.text.contains("schedule"))
+        #expect(row.payload.text.contains(#""from": "schedule""#))
+        #expect(row.payload.text.contains(#""force": true"#))
         #expect(row.label == "new name")
         #expect(try fixture.count("SELECT count(*) FROM job") == 1)
     }

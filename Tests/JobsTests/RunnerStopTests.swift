@@ -1,3 +1,4 @@
+import Foundation
 import Postgres
 import Support
 import Synchronization
@@ -29,6 +30,8 @@ struct RunnerStopTests {
                 isClean.withLock { $0 = clean }
                 stopped.open()
             } else {
+                // Only once no lane is given away any more: else the job that waits would rightly have its turn.
+                while !runner.isStopping { sched_yield() }
                 mayEnd.open()
             }
         }
