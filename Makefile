@@ -2,7 +2,9 @@
 PREFIX ?= /usr/local
 JOBS ?= 2
 SWIFT ?= swift
-SWIFTFLAGS = -j $(JOBS) --disable-index-store
+SWIFTFLAGS = -j $(JOBS)
+# The index is not needed to build a product, but finding the tests needs it.
+RELEASEFLAGS = $(SWIFTFLAGS) --disable-index-store
 VCENTER = .build/vcenter/vcenter
 PACKAGES = ca-certificates gcc g++ git golang-go golang-github-vmware-govmomi-dev libc6-dev libcurl4-openssl-dev \
 	libpq-dev libssl-dev libxml2-dev zlib1g-dev pkg-config postgresql util-linux curl
@@ -20,7 +22,7 @@ toolchain: deps
 		echo "make: no swift in PATH; install a Swift toolchain of 6.1 or newer from swift.org" >&2; exit 1; }
 
 build: toolchain ## the optimised wireloom
-	$(SWIFT) build -c release --product wireloom $(SWIFTFLAGS)
+	$(SWIFT) build -c release --product wireloom $(RELEASEFLAGS)
 
 $(VCENTER): $(wildcard Tests/Support/vcenter/*.go) | deps
 	@mkdir -p $(@D)

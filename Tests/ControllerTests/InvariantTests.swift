@@ -1,5 +1,7 @@
+import Addressing
 import Controller
 import Inventory
+import Jobs
 import Postgres
 import Support
 import Testing

@@ -1,4 +1,5 @@
 import Controller
+import Jobs
 import Support
 import Testing
 

@@ -23,7 +23,7 @@ enum World {
         return scenario
     }
 
-    static func vm(_ name: String, _ addresses: String..., on host: String = "esx-1", group: String = "servers")
+    static func vm(_ name: String, _ addresses: Scenario.Address..., on host: String = "esx-1", group: String = "servers")
         -> Scenario.VM
     {
         .init(name, on: host, network: .distributed("dvs", group), addresses: addresses)

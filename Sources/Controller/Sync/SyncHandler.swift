@@ -15,6 +15,17 @@ package struct SyncRequest: Codable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey { case acceptReleases = "accept_releases" }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        acceptReleases = try container.decodeIfPresent(Bool.self, forKey: .acceptReleases) ?? false
+    }
+
+    /// Leaves the default out: asking again merges requests, and a schedule's must not take back a person's.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        if acceptReleases { try container.encode(true, forKey: .acceptReleases) }
+    }
 }
 
 /// Syncs one account: reads everything over the vSphere API into staging, then, in one short transaction, merges the
