@@ -5,6 +5,7 @@ import Synchronization
 /// changed while it is read.
 ///
 /// It ends with `stop()`, with the last reference, and at the latest with this process, whose end it sees at its stdin.
+/// The last reference may go after the last use: a test that goes on with `url` alone keeps this object too.
 ///
 /// ```swift
 /// let vcenter = try SimulatedVCenter(scenario)
