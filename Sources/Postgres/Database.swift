@@ -52,6 +52,9 @@ package final class Database: Sendable {
         try Connection(configuration)
     }
 
+    /// How many threads wait for a connection now.
+    package var waiting: Int { pool.withLock { $0.waiting } }
+
     /// Closes the idle connections, and each lent one when it comes back. Safe to call twice.
     package func close() {
         let (idle, waiters) = pool.withLock { $0.close() }
@@ -162,6 +165,8 @@ private struct Pool {
     private var places = 0
     private var waiters: [Waiter] = []
     private var isClosed = false
+
+    var waiting: Int { waiters.count }
 
     /// - Returns: `nil` if the waiter must wait.
     mutating func ask(_ waiter: Waiter, limit: Int) -> Turn? {
