@@ -106,6 +106,19 @@ import Testing
         #expect(denied.detail == "the database role lacks a right: permission denied for function pg_read_file")
     }
 
+    @Test(
+        "a server before 15 is refused with its version",
+        arguments: [(149_999, "14"), (90_624, "9")] as [(Int32, String)])
+    func oldServer(_ version: Int32, _ name: String) {
+        let error = DatabaseError.unsupported(server: version, of: "ann@h:5432/d")
+        #expect(error?.code == .tooOld)
+        #expect(
+            error?.detail
+                == "the server of ann@h:5432/d is PostgreSQL \(name); "
+                + "wireloom needs PostgreSQL 15 or newer: upgrade the server")
+        #expect(DatabaseError.unsupported(server: 150_000, of: "x") == nil)
+    }
+
     @Test("an error shows the statement and the server's words only in its debug description")
     func leaks() throws {
         let error = try failure { _ = try $0.query("SELECT $1::text::inet", "hunter2") }

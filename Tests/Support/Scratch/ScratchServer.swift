@@ -24,7 +24,7 @@ package final class ScratchServer: Sendable {
 
     package init() throws {
         let programs = try Self.programs()
-        var template = Array("\(Self.place())/wireloom-test-XXXXXX".utf8CString)
+        var template = Array("\(Self.place())/wireloom-scratch-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw ScratchError("no temporary directory: errno \(errno)") }
         let directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         self.directory = directory
