@@ -3,8 +3,23 @@ import Synchronization
 
 /// A bounded pool of connections for threads that block.
 ///
-/// Free connections are given in the order in which threads asked; none overtakes. A connection is looked at before
-/// it is given out, so a restart of the server costs the connections that were idle, not an error.
+/// A place of the pool is always with one of: a connection that is idle, a thread that uses one or is making one, or
+/// nobody. It changes hands under one lock and never through it: nothing is sent to a server and no thread is woken
+/// while the lock is held.
+///
+/// ```text
+///           ask                    made
+///   free ---------> being made ------------> lent --- body ends ---> idle, or straight to the first waiter
+///     ^                  | failed              | broken                 |
+///     +------------------+---------------------+                        | found dead when lent: made anew
+/// ```
+///
+/// Connections are given in the order in which threads asked; none overtakes. A connection is looked at before it is
+/// given out, so a restart of the server costs the connections that were idle, not an error. One that breaks while it
+/// is lent fails its borrower with `unavailable`, who alone knows whether it is right to begin again.
+///
+/// What runs again by itself is only what surely has not happened: a transaction that lost a race before its COMMIT,
+/// and one whose BEGIN was not heard. A connection lost during COMMIT is an error with `commitUnknown`.
 package final class Database: Sendable {
     package let configuration: DatabaseConfiguration
     private let pool = Mutex(Pool())
@@ -19,7 +34,7 @@ package final class Database: Sendable {
     /// Lends a connection for the time of `body`, on the calling thread.
     ///
     /// Do not ask for a second one inside `body`: enough threads that do wait for each other. What `body` leaves open
-    /// (a transaction, a COPY, a LISTEN) is ended.
+    /// (a transaction, a COPY, a LISTEN) is ended; settings and temporary tables stay with the session.
     ///
     /// - Throws: what `body` throws; ``DatabaseError`` `timeout` where none came free in time, `unavailable` where none
     ///   could be made.
@@ -36,11 +51,19 @@ package final class Database: Sendable {
     package func transaction<T>(_ body: (Connection) throws -> T) throws -> T {
         var attempt = 1
         while true {
+            // Whether a connection was there and `body` was not begun: then nothing has happened.
+            var isUntouched = false
             do {
                 return try withConnection { connection in
-                    try connection.transaction { try body(connection) }
+                    isUntouched = true
+                    return try connection.transaction {
+                        isUntouched = false
+                        return try body(connection)
+                    }
                 }
-            } catch let error as DatabaseError where error.code == .retryable && attempt < 3 {
+            } catch let error as DatabaseError
+                where attempt < 3 && (error.code == .retryable || error.code == .unavailable && isUntouched)
+            {
                 pause(.microseconds(Int64.random(in: 2_000...(20_000 << attempt))))
                 attempt += 1
             }
@@ -51,6 +74,9 @@ package final class Database: Sendable {
     package func connect() throws -> Connection {
         try Connection(configuration)
     }
+
+    /// How many threads wait for a connection now.
+    package var waiting: Int { pool.withLock { $0.waiting } }
 
     /// Closes the idle connections, and each lent one when it comes back. Safe to call twice.
     package func close() {
@@ -162,6 +188,8 @@ private struct Pool {
     private var places = 0
     private var waiters: [Waiter] = []
     private var isClosed = false
+
+    var waiting: Int { waiters.count }
 
     /// - Returns: `nil` if the waiter must wait.
     mutating func ask(_ waiter: Waiter, limit: Int) -> Turn? {

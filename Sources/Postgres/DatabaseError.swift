@@ -55,6 +55,17 @@ package struct DatabaseError: Error, Sendable {
         self.underlying = underlying
     }
 
+    /// What is wrong with a server's version; `nil` if it is supported.
+    ///
+    /// - Parameter version: as libpq writes it: 15.4 is 150004.
+    package static func unsupported(server version: Int32, of database: String) -> DatabaseError? {
+        guard version < 150_000 else { return nil }
+        return DatabaseError(
+            .tooOld,
+            "the server of \(database) is PostgreSQL \(version / 10_000); "
+                + "wireloom needs PostgreSQL 15 or newer: upgrade the server")
+    }
+
     func whileCommitting() -> DatabaseError {
         DatabaseError(
             code, "the connection was lost during a commit, so the change may have been made or not: \(detail)",

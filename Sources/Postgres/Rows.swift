@@ -41,17 +41,24 @@ private final class Columns {
     let names: [String]
     let types: [TypeID]
     let statement: String
+    /// Only for a result so wide that comparing names one by one would cost more.
     private let indices: [String: Int]
 
     init(_ result: ResultHandle, _ statement: String) {
         let columns = 0..<PQnfields(result.pointer)
         names = columns.map { PQfname(result.pointer, $0).map { String(cString: $0) } ?? "" }
         types = columns.map { TypeID(PQftype(result.pointer, $0)) }
-        indices = Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+        indices =
+            names.count <= Self.few
+            ? [:] : Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
         self.statement = statement
     }
 
-    func index(of name: String) -> Int? { indices[name] }
+    private static let few = 16
+
+    func index(of name: String) -> Int? {
+        names.count <= Self.few ? names.firstIndex(of: name) : indices[name]
+    }
 }
 
 /// One row of a result.

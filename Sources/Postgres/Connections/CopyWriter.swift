@@ -15,9 +15,7 @@ package final class CopyWriter {
     private let connection: Connection
     private let statement: String
     private let columns: Int
-    private var buffer: [UInt8] = []
-    /// Fields of the current row so far.
-    private var fields = 0
+    private var text = CopyText()
     private var isOpen = true
     /// Complete rows so far.
     package private(set) var rows = 0
@@ -26,7 +24,7 @@ package final class CopyWriter {
         self.connection = connection
         self.statement = statement
         self.columns = columns
-        buffer.reserveCapacity(Self.flushSize + 4096)
+        text.bytes.reserveCapacity(Self.flushSize + 4096)
     }
 
     deinit { cancel() }
@@ -34,38 +32,28 @@ package final class CopyWriter {
     /// Adds a whole row.
     package func write(_ row: [(any PostgresEncodable)?]) throws {
         for field in row {
-            if let field { try append(field) } else { appendNull() }
+            if let field { try text.append(field) } else { text.appendNull() }
         }
         try endRow()
     }
 
     /// Adds a field to the current row; the fastest way in, for nothing is boxed.
-    package func append(_ value: some PostgresEncodable) throws {
-        separate()
-        let start = buffer.count
-        value.appendText(to: &buffer)
-        try escape(from: start)
-    }
+    package func append(_ value: some PostgresEncodable) throws { try text.append(value) }
 
     package func append(_ value: (some PostgresEncodable)?) throws {
-        if let value { try append(value) } else { appendNull() }
+        if let value { try text.append(value) } else { text.appendNull() }
     }
 
-    package func appendNull() {
-        separate()
-        buffer.append(UInt8(ascii: "\\"))
-        buffer.append(UInt8(ascii: "N"))
-    }
+    package func appendNull() { text.appendNull() }
 
     /// Ends the current row.
     package func endRow() throws {
-        guard fields == columns else {
-            throw DatabaseError(.bug, "a row of \(fields) fields was given to a COPY of \(columns) columns")
+        guard text.fields == columns else {
+            throw DatabaseError(.bug, "a row of \(text.fields) fields was given to a COPY of \(columns) columns")
         }
-        buffer.append(UInt8(ascii: "\n"))
-        fields = 0
+        text.endRow()
         rows += 1
-        if buffer.count >= Self.flushSize { try flush() }
+        if text.bytes.count >= Self.flushSize { try flush() }
     }
 
     /// Sends the rest and waits until the server has taken it.
@@ -73,7 +61,7 @@ package final class CopyWriter {
     /// - Returns: the number of rows the server stored.
     @discardableResult
     package func finish() throws -> Int {
-        guard fields == 0 else {
+        guard text.fields == 0 else {
             cancel()
             throw DatabaseError(.bug, "a COPY ended within a row")
         }
@@ -87,20 +75,15 @@ package final class CopyWriter {
         _ = try? end("cancelled by the client")
     }
 
-    private func separate() {
-        if fields > 0 { buffer.append(UInt8(ascii: "\t")) }
-        fields += 1
-    }
-
     private func flush() throws {
         guard isOpen, let handle = connection.handle else {
             throw DatabaseError(.bug, "a row was given to a COPY that has ended")
         }
-        guard !buffer.isEmpty else { return }
-        let sent = buffer.withUnsafeBytes { bytes in
+        guard !text.bytes.isEmpty else { return }
+        let sent = text.bytes.withUnsafeBytes { bytes in
             PQputCopyData(handle, bytes.bindMemory(to: CChar.self).baseAddress, Int32(bytes.count))
         }
-        buffer.removeAll(keepingCapacity: true)
+        text.bytes.removeAll(keepingCapacity: true)
         if sent != 1 {
             isOpen = false
             connection.copyInProgress = nil
@@ -129,36 +112,6 @@ package final class CopyWriter {
         }
         if let failure { throw failure }
         return stored
-    }
-
-    /// Escapes what the last field holds of COPY's own characters; most fields hold none.
-    private func escape(from start: Int) throws {
-        var special = 0
-        for byte in buffer[start...] {
-            if byte == 0 { throw DatabaseError.nulCharacter }
-            if Self.escaped(byte) != nil { special += 1 }
-        }
-        guard special > 0 else { return }
-        let field = Array(buffer[start...])
-        buffer.removeSubrange(start...)
-        for byte in field {
-            if let escaped = Self.escaped(byte) {
-                buffer.append(UInt8(ascii: "\\"))
-                buffer.append(escaped)
-            } else {
-                buffer.append(byte)
-            }
-        }
-    }
-
-    private static func escaped(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "\\"): byte
-        case UInt8(ascii: "\n"): UInt8(ascii: "n")
-        case UInt8(ascii: "\r"): UInt8(ascii: "r")
-        case UInt8(ascii: "\t"): UInt8(ascii: "t")
-        default: nil
-        }
     }
 }
 

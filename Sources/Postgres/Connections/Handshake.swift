@@ -9,9 +9,6 @@ import CPostgres
 /// How a connection comes to be: libpq's asynchronous handshake, for a deadline finer than its own two seconds and
 /// for the SQLSTATE of a refusal, which libpq tells only in its verbose messages.
 enum Handshake {
-    /// PostgreSQL 15, as `PQserverVersion` writes it.
-    static let oldestServer: Int32 = 150_000
-
     static func connect(
         _ configuration: DatabaseConfiguration, _ target: DatabaseConfiguration.Target
     ) throws -> OpaquePointer {
@@ -50,12 +47,8 @@ enum Handshake {
             PQsetErrorVerbosity(handle, PQERRORS_DEFAULT)
             // libpq would print notices on stderr.
             PQsetNoticeReceiver(handle, { _, _ in }, nil)
-            let version = PQserverVersion(handle)
-            guard version >= oldestServer else {
-                throw DatabaseError(
-                    .tooOld,
-                    "the server of \(target.displayName) is PostgreSQL \(version / 10_000); "
-                        + "wireloom needs PostgreSQL 15 or newer: upgrade the server")
+            if let refusal = DatabaseError.unsupported(server: PQserverVersion(handle), of: target.displayName) {
+                throw refusal
             }
             return handle
         } catch {

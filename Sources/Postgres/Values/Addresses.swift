@@ -3,7 +3,7 @@ package import Addressing
 /// `inet` and `cidr` in binary: family (2 or 3), prefix length, is-cidr flag, byte count, bytes.
 enum InetForm {
     static func decode(_ value: BinaryValue, for target: Any.Type) throws -> (address: IPAddress, length: Int) {
-        try value.expect(.inet, .cidr, for: target)
+        guard value.type == .inet || value.type == .cidr else { throw value.mismatch(target) }
         let bytes = value.bytes
         switch (bytes.count, bytes.count > 3 ? bytes[0] : 0, bytes.count > 3 ? bytes[3] : 0) {
         case (8, 2, 4):

@@ -11,16 +11,23 @@ extension Bool: PostgresEncodable, PostgresDecodable {
 
 /// Integers read from any integer type that holds them, and from a whole `numeric` (what `sum` yields).
 enum IntegerForm {
-    static func append(_ value: some FixedWidthInteger, to buffer: inout [UInt8]) {
-        if value < 0 { buffer.append(UInt8(ascii: "-")) }
-        let start = buffer.count
-        var rest = value.magnitude
-        repeat {
-            let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-            buffer.append(48 + UInt8(truncatingIfNeeded: digit))
-            rest = quotient
-        } while rest != 0
-        buffer[start...].reverse()
+    static func append<T: FixedWidthInteger>(_ value: T, to buffer: inout [UInt8]) {
+        // 39 digits of 128 bits and a sign.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 40) { digits in
+            var position = 40
+            var rest = value.magnitude
+            repeat {
+                let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
+                position -= 1
+                digits.initializeElement(at: position, to: 48 + UInt8(truncatingIfNeeded: digit))
+                rest = quotient
+            } while rest != 0
+            if value < 0 {
+                position -= 1
+                digits.initializeElement(at: position, to: UInt8(ascii: "-"))
+            }
+            buffer.append(contentsOf: UnsafeBufferPointer(rebasing: digits[position...]))
+        }
     }
 
     static func decode<T: FixedWidthInteger>(_ value: BinaryValue) throws -> T {

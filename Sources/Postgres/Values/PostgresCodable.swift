@@ -55,9 +55,9 @@ package struct BinaryValue {
         T(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
     }
 
-    /// - Throws: ``ValueMismatch`` unless the field is of one of `types` and of that many bytes.
-    func expect(_ types: TypeID..., bytes count: Int? = nil, for target: Any.Type) throws {
-        guard types.contains(type), count.map({ $0 == bytes.count }) ?? true else { throw mismatch(target) }
+    /// - Throws: ``ValueMismatch`` unless the field is of type `expected` and of that many bytes.
+    func expect(_ expected: TypeID, bytes count: Int? = nil, for target: Any.Type) throws {
+        guard type == expected, count.map({ $0 == bytes.count }) ?? true else { throw mismatch(target) }
     }
 
     package func mismatch(_ target: Any.Type) -> ValueMismatch {

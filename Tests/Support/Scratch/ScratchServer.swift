@@ -24,7 +24,7 @@ package final class ScratchServer: Sendable {
 
     package init() throws {
         let programs = try Self.programs()
-        var template = Array("/tmp/wireloom-test-XXXXXX".utf8CString)
+        var template = Array("\(Self.place())/wireloom-scratch-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw ScratchError("no temporary directory: errno \(errno)") }
         let directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         self.directory = directory
@@ -70,12 +70,12 @@ package final class ScratchServer: Sendable {
         return "postgresql://wireloom@\(host)/\(database)"
     }
 
-    /// Stops the server as a crash would, and starts nothing; for tests of what happens then.
+    /// Ends every session of a database, and returns when they have ended.
     package func terminateBackends(of database: String) throws {
         let connection = try administrator()
         defer { connection.close() }
         _ = try connection.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1::name", database)
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = $1::name", database)
     }
 
     /// A database copied from the template that `prepare` fills, once for each `key` in this process.
