@@ -118,6 +118,7 @@ import VSphere
         reply.ending = .trickle(milliseconds: 10)
         var timeouts = VSphereEndpoint.Timeouts()
         timeouts.silence = .milliseconds(300)
+        timeouts.answer = .seconds(20)
         let conversation = try reading(timeouts: timeouts, reply)
         let error = conversation.error { _ = try conversation.read() }
         #expect(error?.code == .timedOut)
