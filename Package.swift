@@ -82,7 +82,7 @@ let package = Package(
         tests("TopologyTests", ["Topology", "Addressing"]),
         tests("PostgresTests", ["Postgres", "Addressing", "SQL"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
-        tests("VSphereTests", ["VSphere", "Addressing"]),
+        tests("VSphereTests", ["VSphere", "Addressing", logging]),
         tests("JobsTests", ["Jobs", "Postgres", "SQL"]),
         tests(
             "ControllerTests",

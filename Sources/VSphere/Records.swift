@@ -108,6 +108,13 @@ package struct ReportedAddress: Hashable, Sendable {
     package var origin: String?
     /// preferred, deprecated, tentative, duplicate, invalid, …; `nil` if unknown.
     package var state: String?
+
+    package init(text: String, prefixLength: Int?, origin: String?, state: String?) {
+        self.text = text
+        self.prefixLength = prefixLength
+        self.origin = origin
+        self.state = state
+    }
 }
 
 /// A VirtualMachine.

@@ -58,14 +58,16 @@ final class SOAPClient {
     ) throws -> (DocumentParser, ElementView, Int) {
         let parser = try DocumentParser(projection, onObject: onObject)
         var head: [UInt8] = []
+        var status = 0
         let answer: HTTPTransport.Answer
         do {
-            answer = try transport.perform(request, within: limit, canBeCanceled: canBeCanceled) { bytes in
+            answer = try transport.perform(request, within: limit, canBeCanceled: canBeCanceled) { bytes, told in
+                status = told
                 if head.count < 2048 { head.append(contentsOf: bytes.prefix(2048 - head.count)) }
                 try parser.feed(bytes)
             }
         } catch let failure as DocumentParser.Failure {
-            throw error(failure, head: head, hasRoot: parser.hasRoot, atEnd: false, status: 200)
+            throw error(failure, head: head, hasRoot: parser.hasRoot, atEnd: false, status: status)
         }
         guard answer.status == 200 || answer.status == 500 else {
             throw foreignAnswerError(status: answer.status, head: answer.head, url: transport.url)

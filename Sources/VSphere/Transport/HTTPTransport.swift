@@ -94,10 +94,10 @@ final class HTTPTransport {
     }
 
     /// One request. `consume` gets the body of answers with status 200 and 500 as it arrives; what it throws ends the
-    /// transfer and is thrown here. `canBeCanceled: false` is for the farewell.
+    /// transfer and is thrown here; it is told the status. `canBeCanceled: false` is for the farewell.
     func perform(
         _ request: Request, within limit: Duration? = nil, canBeCanceled: Bool = true,
-        consume: @escaping (UnsafeBufferPointer<UInt8>) throws -> Void
+        consume: @escaping (UnsafeBufferPointer<UInt8>, _ status: Int) throws -> Void
     ) throws -> Answer {
         if canBeCanceled, cancellation.isCancelled { throw canceled }
         let transfer = Transfer(easy: easy, consume: consume)
@@ -129,7 +129,7 @@ final class HTTPTransport {
     /// Connects, and leaves after the TLS handshake with what the server showed.
     func observeCertificate() throws -> wl_certificate_check {
         if cancellation.isCancelled { throw canceled }
-        let transfer = Transfer(easy: easy) { _ in }
+        let transfer = Transfer(easy: easy) { _, _ in }
         check.pointee = wl_certificate_check()
         wl_curl_set_certificate_check(easy, check)
         wl_curl_set_long(easy, CURLOPT_CONNECT_ONLY, 1)
@@ -190,13 +190,13 @@ struct Request {
 /// One running exchange, as the write callback sees it.
 private final class Transfer {
     private let easy: UnsafeMutableRawPointer
-    private let consume: (UnsafeBufferPointer<UInt8>) throws -> Void
+    private let consume: (UnsafeBufferPointer<UInt8>, _ status: Int) throws -> Void
     private var status: Int?
     private(set) var head: [UInt8] = []
     private(set) var byteCount = 0
     private(set) var failure: (any Error)?
 
-    init(easy: UnsafeMutableRawPointer, consume: @escaping (UnsafeBufferPointer<UInt8>) throws -> Void) {
+    init(easy: UnsafeMutableRawPointer, consume: @escaping (UnsafeBufferPointer<UInt8>, _ status: Int) throws -> Void) {
         self.easy = easy
         self.consume = consume
     }
@@ -215,7 +215,7 @@ private final class Transfer {
         if head.count < 2048 { head.append(contentsOf: bytes.prefix(2048 - head.count)) }
         guard currentStatus == 200 || currentStatus == 500 else { return byteCount < 1 << 20 }
         do {
-            try consume(bytes)
+            try consume(bytes, currentStatus)
             return true
         } catch {
             failure = error

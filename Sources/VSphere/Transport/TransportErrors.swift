@@ -26,7 +26,8 @@ func transportError(
         }
         if code == CURLE_SSL_CONNECT_ERROR {
             return VSphereError(
-                .unreachable, "\(url) takes no TLS connection: \(said); check the port, and that the server speaks "
+                .unreachable,
+                "\(url) takes no TLS connection: \(said); check the port, and that the server speaks "
                     + "TLS 1.2 or newer")
         }
         return VSphereError(

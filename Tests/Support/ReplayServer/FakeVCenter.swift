@@ -174,7 +174,8 @@ package final class FakeVCenter: Sendable {
         private func owned(_ operation: String, _ type: String, _ cookie: String) -> ReplayServer.Reply {
             let name = cookie.filter { $0 != "\"" }
             return FakeVCenter.answer(
-                operation, "<returnval type=\"\(type)\" xsi:type=\"ManagedObjectReference\">\(name)/\(type)</returnval>")
+                operation, "<returnval type=\"\(type)\" xsi:type=\"ManagedObjectReference\">\(name)/\(type)</returnval>"
+            )
         }
 
         private var serviceContent: ReplayServer.Reply {
