@@ -5,7 +5,9 @@ internal import Glibc
 /// Programs of PostgreSQL, run with nothing of ours: no descriptors but those named, no environment, no signal mask.
 enum ChildProcess {
     /// A secret in our environment is no business of the server's, nor are variables that steer libpq and PostgreSQL.
-    private static let environment = ["PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "HOME=/", "TZ=UTC"]
+    private static let environment = [
+        "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "HOME=/", "TZ=UTC",
+    ]
 
     /// Starts `command` in `/`, with `output` as its output and `inherited` as its descriptors 3, 4, …
     static func start(

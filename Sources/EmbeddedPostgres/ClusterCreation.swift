@@ -55,7 +55,8 @@ struct ClusterCreation {
         else { throw .step(.creationFailed, sentence, said: log.complaint()) }
 
         let tuning = ServerSettings.tuning.map { "\($0.name) = '\($0.value)'\n" }.joined()
-        try append("\n# Set when Wireloom made this cluster; change at will.\n" + tuning, to: staging + "/postgresql.conf")
+        try append(
+            "\n# Set when Wireloom made this cluster; change at will.\n" + tuning, to: staging + "/postgresql.conf")
 
         let statements = layout.cluster + "/setup.sql"
         unlink(statements)

@@ -1,6 +1,5 @@
-package import Logging
-
 internal import Foundation
+package import Logging
 
 /// The private PostgreSQL of an installation without a database URL: created, started, shared and stopped on demand.
 ///

@@ -30,7 +30,7 @@ final class Server: Sendable {
             if let lock = try FileLock.exclusiveIfFree(layout.serverLock) { return try start(lock: lock) }
             // A process of the server lives: it serves, starts (its starter was killed), stops, or is an orphan.
             let file = PostmasterFile.read(layout.postmasterFile)
-            if let file, file.status == .ready, ServerProcess.listens(on: file.socketDirectory) {
+            if let file, file.status == .ready, ServerProcess.answers(on: file.socketDirectory) {
                 return file.socketDirectory
             }
             let waited = ContinuousClock.now - begin
@@ -39,7 +39,8 @@ final class Server: Sendable {
             if waited > Self.remains, alive, let file, file.status == .ready {
                 throw EmbeddedPostgresError(
                     code: .startFailed,
-                    detail: "the private PostgreSQL (process \(file.process)) runs, but nobody answers on its socket in "
+                    detail:
+                        "the private PostgreSQL (process \(file.process)) runs, but nobody answers on its socket in "
                         + "\(file.socketDirectory); stop it with kill -INT \(file.process) and try again")
             }
             guard waited < Self.patience else {
@@ -115,7 +116,7 @@ final class Server: Sendable {
                     .startFailed, "the private PostgreSQL in \(layout.data) did not start", said: log.complaint())
             }
             if let file = PostmasterFile.read(layout.postmasterFile), file.process == process, file.status == .ready,
-                ServerProcess.listens(on: file.socketDirectory)
+                ServerProcess.answers(on: file.socketDirectory)
             {
                 return
             }

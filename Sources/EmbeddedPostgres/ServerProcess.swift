@@ -26,9 +26,24 @@ enum ServerProcess {
         }
     }
 
-    /// True if something listens on the server's socket.
-    static func listens(on socketDirectory: String) -> Bool {
-        let path = "\(socketDirectory)/.s.PGSQL.\(ServerSettings.port)"
+    /// True if a server answers on its socket.
+    ///
+    /// To be let in by the kernel is not enough: a dead server's last child may still have the socket open. So this
+    /// asks for encryption, which a server answers with one byte, as a rule "no", and writes nothing to its log.
+    static func answers(on socketDirectory: String) -> Bool {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var patience = timeval(tv_sec: 5, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        guard connect(descriptor, to: "\(socketDirectory)/.s.PGSQL.\(ServerSettings.port)") else { return false }
+        let encryptionRequest: [UInt8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]
+        guard send(descriptor, encryptionRequest, 8, Int32(MSG_NOSIGNAL)) == 8 else { return false }
+        var answer: UInt8 = 0
+        return recv(descriptor, &answer, 1, 0) == 1
+    }
+
+    private static func connect(_ descriptor: Int32, to path: String) -> Bool {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let fits = withUnsafeMutableBytes(of: &address.sun_path) { room in
@@ -37,12 +52,9 @@ enum ServerProcess {
             return true
         }
         guard fits else { return false }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
         let length = socklen_t(MemoryLayout<sockaddr_un>.size)
         return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, length) == 0 }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, length) == 0 }
         }
     }
 
