@@ -1,0 +1,98 @@
+import Foundation
+import Support
+
+/// The built `wireloom`, run as a person would, on a database of its own.
+struct CommandLineTool {
+    struct Result {
+        let status: Int32
+        let output: String
+        let errors: String
+    }
+
+    let scratch: ScratchDatabase
+    let home: String
+
+    init() throws {
+        scratch = try ScratchDatabase(migrated: false)
+        home = NSTemporaryDirectory() + "wireloom-home-" + UUID().uuidString
+        try FileManager.default.createDirectory(
+            atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    /// Beside the test bundle, where the build puts it.
+    static let program: String = {
+        if let given = ProcessInfo.processInfo.environment["WIRELOOM_BINARY"] { return given }
+        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        while folder.path != "/" {
+            folder.deleteLastPathComponent()
+            let candidate = folder.appendingPathComponent("wireloom")
+            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate.path }
+        }
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return root.appendingPathComponent(".build/debug/wireloom").path
+    }()
+
+    func start(_ arguments: [String], input: String = "", environment: [String: String] = [:]) throws -> Running {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Self.program)
+        process.arguments = arguments
+        var variables = ProcessInfo.processInfo.environment
+        variables["WIRELOOM_DATABASE_URL"] = scratch.uri
+        variables["WIRELOOM_HOME"] = home
+        variables["WIRELOOM_KEY_FILE"] = nil
+        variables["COLUMNS"] = "80"
+        variables.merge(environment) { $1 }
+        process.environment = variables
+        return try Running(process, input: input)
+    }
+
+    @discardableResult
+    func run(_ arguments: String..., input: String = "", environment: [String: String] = [:]) throws -> Result {
+        try start(arguments, input: input, environment: environment).finish()
+    }
+
+    func json(_ arguments: String...) throws -> [[String: Any]] {
+        let result = try start(arguments + ["-o", "json"]).finish()
+        return try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [[String: Any]] ?? []
+    }
+
+    func add(_ vcenter: SimulatedVCenter, as name: String, site: String? = nil, _ more: String...) throws -> Result {
+        try start(
+            [
+                "account", "add", name, "--url", vcenter.url, "--username", vcenter.username, "--password-stdin",
+                "--thumbprint", vcenter.thumbprint,
+            ] + (site.map { ["--site", $0] } ?? []) + more, input: vcenter.password + "\n"
+        ).finish()
+    }
+
+    final class Running {
+        let process: Process
+        private let output: URL
+        private let errors: URL
+
+        init(_ process: Process, input: String) throws {
+            self.process = process
+            let stem = NSTemporaryDirectory() + "wireloom-run-" + UUID().uuidString
+            output = URL(fileURLWithPath: stem + ".out")
+            errors = URL(fileURLWithPath: stem + ".err")
+            for file in [output, errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+            process.standardOutput = try FileHandle(forWritingTo: output)
+            process.standardError = try FileHandle(forWritingTo: errors)
+            let pipe = Pipe()
+            process.standardInput = pipe
+            try process.run()
+            try pipe.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+            try pipe.fileHandleForWriting.close()
+        }
+
+        func finish() throws -> Result {
+            process.waitUntilExit()
+            defer { for file in [output, errors] { try? FileManager.default.removeItem(at: file) } }
+            return Result(
+                status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
+                output: try String(contentsOf: output, encoding: .utf8),
+                errors: try String(contentsOf: errors, encoding: .utf8))
+        }
+    }
+}
