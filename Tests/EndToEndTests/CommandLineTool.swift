@@ -76,7 +76,7 @@ struct CommandLineTool {
             let stem = NSTemporaryDirectory() + "wireloom-run-" + UUID().uuidString
             output = URL(fileURLWithPath: stem + ".out")
             errors = URL(fileURLWithPath: stem + ".err")
-            for file in [output, errors] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+            for file in [output, errors] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
             process.standardOutput = try FileHandle(forWritingTo: output)
             process.standardError = try FileHandle(forWritingTo: errors)
             let pipe = Pipe()
