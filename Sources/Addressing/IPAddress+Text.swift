@@ -41,7 +41,8 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
                 throw AddressSyntaxError("\"\(text)\" is not an IP address")
             }
             if part.count > 1, part.first == 48 {
-                throw AddressSyntaxError("\"\(text)\" has a leading zero, which some programs read as octal; leave it out")
+                throw AddressSyntaxError(
+                    "\"\(text)\" has a leading zero, which some programs read as octal; leave it out")
             }
             let value = part.reduce(UInt32(0)) { $0 * 10 + UInt32($1 - 48) }
             guard value <= 255 else { throw AddressSyntaxError("\"\(text)\" has a part above 255") }

@@ -9,7 +9,9 @@ package struct MACAddress: Hashable, Comparable, Sendable, CustomStringConvertib
 
     /// Six hexadecimal pairs, separated by `:` or `-`, in either case; `nil` otherwise.
     package init?(_ text: String) {
-        let parts = text.utf8.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "-") }
+        let parts = text.utf8.split(omittingEmptySubsequences: false) {
+            $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "-")
+        }
         guard parts.count == 6 else { return nil }
         var bits: UInt64 = 0
         for part in parts {

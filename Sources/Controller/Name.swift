@@ -7,7 +7,9 @@ package enum Name {
     /// - Throws: ``InventoryError`` with code `invalid`.
     package static func check(_ name: String, of kind: String) throws {
         let problem: String? =
-            if name.isEmpty { "is empty" } else if name.count > 100 { "is longer than 100 characters" } else if name
+            if name.isEmpty { "is empty" } else if name.count > 100 {
+                "is longer than 100 characters"
+            } else if name
                 .unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
             { "has a control character" } else if name.first == " " || name.last == " " {
                 "begins or ends with a space"

@@ -116,12 +116,11 @@ package struct NetworkService: Sendable {
                 return "\(try row.get(2, as: String.self)) (\(place))"
             }
             throw NetworkError(
-                .ambiguousName, "\"\(name)\" fits \(rows.count) switches; give an id, --account or --host: "
+                .ambiguousName,
+                "\"\(name)\" fits \(rows.count) switches; give an id, --account or --host: "
                     + candidates.joined(separator: "; "))
         }
         let isDistributed = try row.get(3, as: String.self) == "distributed"
         return (try row.get(0), try row.get(2), isDistributed ? try row.get(6, as: String?.self) ?? "" : "")
     }
 }
-
-

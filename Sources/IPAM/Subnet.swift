@@ -35,7 +35,8 @@ package struct SubnetRequest: Sendable {
                 throw refuse("the pool \(pool) is not inside \(cidr)")
             }
             guard cidr.usable.contains(pool) else {
-                throw refuse("the pool \(pool) has the network or broadcast address of \(cidr); usable are \(cidr.usable)")
+                throw refuse(
+                    "the pool \(pool) has the network or broadcast address of \(cidr); usable are \(cidr.usable)")
             }
             if let other = pools[..<index].first(where: pool.overlaps) {
                 throw refuse("the pools \(other) and \(pool) overlap")
@@ -59,7 +60,8 @@ package enum SubnetTable {
             """, wire.id, request.vlan, request.cidr
         ).first
         if let other {
-            throw overlap(request, wire, with: "\(try other.get(0, as: String.self)) (\(try other.get(1, as: CIDR.self)))")
+            throw overlap(
+                request, wire, with: "\(try other.get(0, as: String.self)) (\(try other.get(1, as: CIDR.self)))")
         }
         try connection.execute(
             """

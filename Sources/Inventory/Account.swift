@@ -90,7 +90,8 @@ package enum AccountTable {
     ) throws -> Account {
         if let other = try withIdentity(identity, in: connection) {
             throw InventoryError(
-                .duplicate, "\(url) is already onboarded as account \(other.name) (\(other.url)): it has the same identity "
+                .duplicate,
+                "\(url) is already onboarded as account \(other.name) (\(other.url)): it has the same identity "
                     + identity)
         }
         do {
@@ -108,7 +109,8 @@ package enum AccountTable {
         } catch let error as DatabaseError where error.constraint == "account_name_unique" {
             throw InventoryError(.duplicate, "there is an account \"\(name)\" already; choose another name")
         } catch let error as DatabaseError where error.constraint == "account_identity_unique" {
-            throw InventoryError(.duplicate, "\(url) was onboarded by someone else just now; see: wireloom account list")
+            throw InventoryError(
+                .duplicate, "\(url) was onboarded by someone else just now; see: wireloom account list")
         }
     }
 
@@ -129,7 +131,8 @@ package enum AccountTable {
                 change.trust?.kind, change.trust?.value, change.site, change.every, change.grace, change.ignored,
                 change.enabled)
         } catch let error as DatabaseError where error.constraint == "account_name_unique" {
-            throw InventoryError(.duplicate, "there is an account \"\(change.name ?? "")\" already; choose another name")
+            throw InventoryError(
+                .duplicate, "there is an account \"\(change.name ?? "")\" already; choose another name")
         }
     }
 

@@ -64,7 +64,8 @@ package struct SecretBox: Sendable {
             let clear = try? AES.GCM.open(box, using: key, authenticating: Data(identity.utf8))
         else {
             throw InventoryError(
-                .key, "the password of account \(account) was sealed with another key; set WIRELOOM_KEY_FILE to that "
+                .key,
+                "the password of account \(account) was sealed with another key; set WIRELOOM_KEY_FILE to that "
                     + "key, or give the password again: wireloom account update \(account) --password-stdin")
         }
         return String(decoding: clear, as: UTF8.self)

@@ -54,9 +54,10 @@ package final class Staging {
 
     /// Forgets what was staged, as when a reading begins again.
     package func restart() throws {
-        for table in [\Staging.hosts, \.physicalNICs, \.switches, \.switchHosts, \.portGroups, \.virtualMachines, \.nics,
-            \.addresses]
-        {
+        for table in [
+            \Staging.hosts, \.physicalNICs, \.switches, \.switchHosts, \.portGroups, \.virtualMachines, \.nics,
+            \.addresses,
+        ] {
             self[keyPath: table].rows.removeAll(keepingCapacity: true)
         }
         try connection.script(Queries.staging)
@@ -65,7 +66,8 @@ package final class Staging {
     package func add(_ host: StagedHost) throws {
         try add(
             [
-                host.id, host.name, host.uuid, host.datacenter, host.cluster, host.connectionState, host.inMaintenanceMode,
+                host.id, host.name, host.uuid, host.datacenter, host.cluster, host.connectionState,
+                host.inMaintenanceMode,
                 host.version, host.managedBy, host.gateways, host.networkKnown, host.keep,
             ], to: \.hosts)
     }
@@ -108,7 +110,8 @@ package final class Staging {
     package func add(_ vm: StagedVM) throws {
         try add(
             [
-                vm.id, vm.name, vm.instanceUUID, vm.biosUUID, vm.host, vm.powerState, vm.isTemplate, vm.tools, vm.hostName,
+                vm.id, vm.name, vm.instanceUUID, vm.biosUUID, vm.host, vm.powerState, vm.isTemplate, vm.tools,
+                vm.hostName,
                 vm.managedBy, vm.adaptersKnown, vm.guestKnown, vm.keep,
             ], to: \.virtualMachines)
     }
@@ -139,9 +142,10 @@ package final class Staging {
 
     /// Copies what is still buffered, drops the VMs that left meanwhile, and lets the planner know what is there.
     package func finish(without gone: [String]) throws {
-        for table in [\Staging.hosts, \.physicalNICs, \.switches, \.switchHosts, \.portGroups, \.virtualMachines, \.nics,
-            \.addresses]
-        {
+        for table in [
+            \Staging.hosts, \.physicalNICs, \.switches, \.switchHosts, \.portGroups, \.virtualMachines, \.nics,
+            \.addresses,
+        ] {
             try flush(table)
         }
         if !gone.isEmpty { try forget(gone) }

@@ -119,7 +119,10 @@ struct InvariantTests {
         #expect(try sandbox.column("SELECT w.name FROM link l JOIN wire w ON w.id = l.wire_id") == ["campus"])
         _ = try sandbox.networks.link(switch: "dvs", account: "one", host: nil, toWire: "mine", native: .one)
         let job = try #require(try sandbox.sync("one").first)
-        #expect(try sandbox.column("SELECT w.name || l.origin FROM link l JOIN wire w ON w.id = l.wire_id") == ["mineperson"])
+        #expect(
+            try sandbox.column("SELECT w.name || l.origin FROM link l JOIN wire w ON w.id = l.wire_id") == [
+                "mineperson"
+            ])
         #expect(try sandbox.column("SELECT name FROM subnet ORDER BY 1") == ["management", "servers"])
         #expect(try sandbox.queue.events(job.id).contains { $0.code == "contrary_evidence" })
     }
@@ -148,7 +151,8 @@ struct InvariantTests {
                 "\(table)")
             #expect(
                 try sandbox.column(
-                    "SELECT count(*) FROM \(table) t WHERE t::text LIKE '%' || encode('Correct-Horse', 'hex') || '%'") == ["0"],
+                    "SELECT count(*) FROM \(table) t WHERE t::text LIKE '%' || encode('Correct-Horse', 'hex') || '%'")
+                    == ["0"],
                 "\(table)")
         }
     }

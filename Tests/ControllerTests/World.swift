@@ -16,14 +16,18 @@ enum World {
                 switches: [
                     .init(
                         "dvs", hosts: names,
-                        portGroups: [.init("management", vlan: 10), .init("servers", vlan: 20), .init("apps", vlan: 30)])
+                        portGroups: [
+                            .init("management", vlan: 10), .init("servers", vlan: 20), .init("apps", vlan: 30),
+                        ])
                 ])
         ]
         scenario.vms = vms
         return scenario
     }
 
-    static func vm(_ name: String, _ addresses: Scenario.Address..., on host: String = "esx-1", group: String = "servers")
+    static func vm(
+        _ name: String, _ addresses: Scenario.Address..., on host: String = "esx-1", group: String = "servers"
+    )
         -> Scenario.VM
     {
         .init(name, on: host, network: .distributed("dvs", group), addresses: addresses)

@@ -39,22 +39,24 @@ struct BadInputTests {
         #expect(try tool.json("account", "list").count == 1)
     }
 
-    @Test("malformed networks are refused in one sentence and change nothing", arguments: [
-        ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.1/24"],
-        ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/33"],
-        ["subnet", "create", "s", "--wire", "w", "--cidr", "0.0.0.0/0"],
-        ["subnet", "create", "s", "--wire", "w", "--cidr", "010.0.0.0/24"],
-        ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/24", "--vlan", "4095"],
-        ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/24", "--gateway", "10.0.1.1"],
-        ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/24", "--pool", "10.0.0.200-10.0.0.100"],
-        ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/24", "--pool", "10.0.0.0-10.0.0.9"],
-        ["subnet", "create", "a\u{7}b", "--wire", "w", "--cidr", "10.0.0.0/24"],
-        ["subnet", "create", "s", "--wire", "nowhere", "--cidr", "10.0.0.0/24"],
-        ["wire", "link", "nothing", "w"],
-        ["explain", "ip", "10.0.0.1.2"],
-        ["job", "show", "999999"],
-        ["sync", "nobody", "--wait"],
-    ])
+    @Test(
+        "malformed networks are refused in one sentence and change nothing",
+        arguments: [
+            ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.1/24"],
+            ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/33"],
+            ["subnet", "create", "s", "--wire", "w", "--cidr", "0.0.0.0/0"],
+            ["subnet", "create", "s", "--wire", "w", "--cidr", "010.0.0.0/24"],
+            ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/24", "--vlan", "4095"],
+            ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/24", "--gateway", "10.0.1.1"],
+            ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/24", "--pool", "10.0.0.200-10.0.0.100"],
+            ["subnet", "create", "s", "--wire", "w", "--cidr", "10.0.0.0/24", "--pool", "10.0.0.0-10.0.0.9"],
+            ["subnet", "create", "a\u{7}b", "--wire", "w", "--cidr", "10.0.0.0/24"],
+            ["subnet", "create", "s", "--wire", "nowhere", "--cidr", "10.0.0.0/24"],
+            ["wire", "link", "nothing", "w"],
+            ["explain", "ip", "10.0.0.1.2"],
+            ["job", "show", "999999"],
+            ["sync", "nobody", "--wait"],
+        ])
     func networks(_ words: [String]) throws {
         let tool = try CommandLineTool()
         try tool.run("wire", "create", "w")

@@ -18,7 +18,9 @@ struct DemoTests {
         struct CreatedSubnet: Decodable { let wire: String, cidr: String, vlan: Int, gateway: String? }
         struct Created: Decodable { let wires: [String], subnets: [CreatedSubnet] }
         struct Link: Decodable { let account: String, `switch`: String, host: String?, wire: String? }
-        struct Placement: Decodable { let account: String, vm: String, ip: String, wire: String?, cidr: String?, reason: String? }
+        struct Placement: Decodable {
+            let account: String, vm: String, ip: String, wire: String?, cidr: String?, reason: String?
+        }
         struct HostEntry: Decodable {
             let account: String, host: String, device: String, ip: String, wire: String?, cidr: String?, reason: String?
         }

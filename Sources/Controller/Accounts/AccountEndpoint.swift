@@ -26,8 +26,10 @@ enum AccountEndpoint {
         guard identity == account.identity else {
             throw SyncError(
                 code: "identity_changed",
-                message: "\(account.url) is not the endpoint that account \(account.name) was onboarded with: its identity "
-                    + "is \(identity), it was \(account.identity); if it was replaced, remove the account and add it again")
+                message:
+                    "\(account.url) is not the endpoint that account \(account.name) was onboarded with: its identity "
+                    + "is \(identity), it was \(account.identity); if it was replaced, remove the account and add it again"
+            )
         }
     }
 }

@@ -87,7 +87,8 @@ package struct AccountService: Sendable {
         if let name = change.name { try Name.check(name, of: "account") }
         if let site = change.site, !site.isEmpty { try Name.check(site, of: "site") }
         if change.url != nil || change.username != nil || change.trust != nil || password != nil {
-            let present = try password ?? Secret(secrets.unseal(account.secret, for: account.identity, account: account.name))
+            let present =
+                try password ?? Secret(secrets.unseal(account.secret, for: account.identity, account: account.name))
             let probe = try probe(
                 url: change.url ?? account.url, username: change.username ?? account.username, password: present,
                 trust: change.trust ?? (account.trust, account.trustValue))

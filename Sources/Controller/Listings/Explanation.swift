@@ -61,7 +61,8 @@ package enum Explanation {
             let confirmed = try row.get(4, as: Bool.self)
             lines.append(
                 "subnet \(try row.get(0, as: String.self)) (\(try row.get(1, as: CIDR.self)), VLAN \(try row.get(2, as: Int.self)), "
-                    + "wire \(try row.get(3, as: String.self))) contains it\(confirmed ? "" : "; no person confirmed it")")
+                    + "wire \(try row.get(3, as: String.self))) contains it\(confirmed ? "" : "; no person confirmed it")"
+            )
         }
         if subnets.isEmpty { lines.append("no subnet contains \(ip)") }
         return lines
@@ -90,7 +91,9 @@ package enum Explanation {
                 WHERE a.name = $1::text AND ls.switch_id = $2::text
                 ORDER BY ls.host_id, ls.strong DESC, ls.weak DESC, w.name
                 """, row["account"].text, row["id"].text)
-            if support.isEmpty { lines.append("  no confirmed subnet of any wire it may use contains an address seen on it") }
+            if support.isEmpty {
+                lines.append("  no confirmed subnet of any wire it may use contains an address seen on it")
+            }
             for item in support {
                 let host: String? = try item.get(4)
                 lines.append(

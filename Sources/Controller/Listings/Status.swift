@@ -33,7 +33,9 @@ package struct Status: Sendable {
     /// What waits for a person, a line each, with the command to look.
     package var waiting: [String] {
         var lines: [String] = []
-        if text("unplaced") != "0" { lines.append("\(text("unplaced")) addresses belong nowhere yet: wireloom vm list --unplaced") }
+        if text("unplaced") != "0" {
+            lines.append("\(text("unplaced")) addresses belong nowhere yet: wireloom vm list --unplaced")
+        }
         if text("unlinked") != "0" { lines.append("\(text("unlinked")) switches are on no wire: wireloom switch list") }
         if text("unconfirmed") != "0" {
             lines.append("\(text("unconfirmed")) subnets were found and await a person's word: wireloom subnet list")

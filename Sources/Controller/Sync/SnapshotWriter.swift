@@ -61,7 +61,8 @@ struct SnapshotWriter {
             findings.insert(
                 SyncFinding(
                     code: "managed_by_vcenter", subject: host.name,
-                    message: "host \(host.name) is managed by the vCenter at \(manager); onboard that vCenter and remove "
+                    message:
+                        "host \(host.name) is managed by the vCenter at \(manager); onboard that vCenter and remove "
                         + "this account, or its VMs are counted twice",
                     fix: "wireloom account remove \(account.name)"))
         }
@@ -117,7 +118,9 @@ struct SnapshotWriter {
         try add(network.vmkernelAdapters, of: host)
     }
 
-    private mutating func standardVLAN(_ group: HostNetworkRecord.StandardPortGroup, _ host: HostRecord) -> PortGroupVLAN {
+    private mutating func standardVLAN(_ group: HostNetworkRecord.StandardPortGroup, _ host: HostRecord)
+        -> PortGroupVLAN
+    {
         switch group.vlanID {
         case 0: return .untagged
         case 4095: return .trunk([1...4094])
@@ -126,7 +129,8 @@ struct SnapshotWriter {
             findings.insert(
                 SyncFinding(
                     code: "vlan_out_of_range", subject: "\(group.name) on \(host.name)",
-                    message: "port group \(group.name) of host \(host.name) has the VLAN id \(group.vlanID), which is none"))
+                    message:
+                        "port group \(group.name) of host \(host.name) has the VLAN id \(group.vlanID), which is none"))
             return .unmatchable
         }
     }
@@ -174,7 +178,8 @@ struct SnapshotWriter {
         var members = Set(item.hosts)
         var uplinks: [String: [String]] = [:]
         for host in hosts.values {
-            for proxy in host.network?.proxySwitches ?? [] where hexadecimalDigits(proxy.distributedSwitchUUID) == uuid {
+            for proxy in host.network?.proxySwitches ?? [] where hexadecimalDigits(proxy.distributedSwitchUUID) == uuid
+            {
                 members.insert(host.id)
                 uplinks[host.id] = proxy.uplinks.sorted()
             }
@@ -190,7 +195,8 @@ struct SnapshotWriter {
             findings.insert(
                 SyncFinding(
                     code: "port_group_without_switch", subject: group.name,
-                    message: "distributed port group \(group.name) (\(group.id)) belongs to no switch that can be read"))
+                    message: "distributed port group \(group.name) (\(group.id)) belongs to no switch that can be read")
+            )
             return
         }
         let isTrunk = if case .trunk = group.vlan { true } else { false }
@@ -220,7 +226,8 @@ struct SnapshotWriter {
         try staging.add(
             StagedPortGroup(
                 id: group.key, switchID: parent, host: nil, name: group.name, kind: .distributed, vlan: vlan,
-                isPrivate: isPrivate && vlan != .unmatchable, isUplink: isUplink, vlanKnown: group.vlan != nil || isUplink))
+                isPrivate: isPrivate && vlan != .unmatchable, isUplink: isUplink,
+                vlanKnown: group.vlan != nil || isUplink))
     }
 
     // MARK: Virtual machines
@@ -246,8 +253,10 @@ struct SnapshotWriter {
         let guestKnown = vm.guestNICs != nil && !keep.contains("power_state") && !keep.contains("tools")
         try staging.add(
             StagedVM(
-                id: vm.id, name: vm.name, instanceUUID: vm.instanceUUID?.lowercased(), biosUUID: vm.biosUUID?.lowercased(),
-                host: vm.host, powerState: vm.powerState, isTemplate: vm.isTemplate ?? false, tools: vm.toolsRunningStatus,
+                id: vm.id, name: vm.name, instanceUUID: vm.instanceUUID?.lowercased(),
+                biosUUID: vm.biosUUID?.lowercased(),
+                host: vm.host, powerState: vm.powerState, isTemplate: vm.isTemplate ?? false,
+                tools: vm.toolsRunningStatus,
                 hostName: vm.guestHostName, managedBy: vm.managedBy, adaptersKnown: !inaccessible,
                 guestKnown: guestKnown && !inaccessible, keep: Array(Set(keep)).sorted()))
         guard let adapters = vm.adapters else { return }
@@ -269,7 +278,8 @@ struct SnapshotWriter {
             findings.insert(
                 SyncFinding(
                     code: "duplicate_uuid", subject: vm.name,
-                    message: "VMs \([other, vm.name].sorted().joined(separator: " and ")) have one instance UUID, \(uuid)"))
+                    message:
+                        "VMs \([other, vm.name].sorted().joined(separator: " and ")) have one instance UUID, \(uuid)"))
         }
     }
 
@@ -346,7 +356,8 @@ struct SnapshotWriter {
         findings.insert(
             SyncFinding(
                 code: "unreadable", subject: subject,
-                message: "\(paths.joined(separator: ", ")) of \(subject) could not be read (\(faults)); what was last known "
+                message:
+                    "\(paths.joined(separator: ", ")) of \(subject) could not be read (\(faults)); what was last known "
                     + "stays"))
     }
 

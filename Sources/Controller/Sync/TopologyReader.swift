@@ -42,7 +42,8 @@ struct TopologyReader {
 
     private func links() throws -> [TopologySnapshot.Link] {
         try connection.query(
-            "SELECT switch_id, host_id, wire_id, native_vlan, origin FROM link WHERE account_id = $1::bigint", account.id
+            "SELECT switch_id, host_id, wire_id, native_vlan, origin FROM link WHERE account_id = $1::bigint",
+            account.id
         ).map { row in
             let host: String = try row.get(1)
             return .init(

@@ -14,7 +14,8 @@ struct TopologyWriter {
         try forgetSwitches(besides: decision.links)
         for change in decision.subnetChanges {
             switch change {
-            case .update(let id, let cidr, let gateway, let absorbed): try update(id, cidr, gateway, absorbing: absorbed)
+            case .update(let id, let cidr, let gateway, let absorbed):
+                try update(id, cidr, gateway, absorbing: absorbed)
             case .create(let wire, let subnet): try create(subnet, on: wire.rawValue)
             case .remove: break
             }
@@ -86,7 +87,8 @@ struct TopologyWriter {
         }
         throw SyncError(
             code: "wire_name_taken",
-            message: "no wire could be created for a switch of account \(account.name): every name is taken, the last was "
+            message:
+                "no wire could be created for a switch of account \(account.name): every name is taken, the last was "
                 + "\"\(wire.names.last ?? "")\"; rename that wire")
     }
 
@@ -107,7 +109,8 @@ struct TopologyWriter {
         for absorbed in absorbing {
             try connection.execute("DELETE FROM subnet WHERE id = $1::bigint AND NOT confirmed", absorbed.rawValue)
         }
-        try connection.execute("DELETE FROM address WHERE subnet_id = $1::bigint AND NOT ip <<= $2::cidr", id.rawValue, cidr)
+        try connection.execute(
+            "DELETE FROM address WHERE subnet_id = $1::bigint AND NOT ip <<= $2::cidr", id.rawValue, cidr)
         try connection.execute(
             """
             UPDATE subnet SET cidr = $2::cidr, gateway = $3::inet

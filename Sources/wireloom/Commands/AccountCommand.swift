@@ -32,7 +32,8 @@ struct TrustOptions: ParsableArguments {
     /// `nil` where nothing was given.
     func trust() throws -> (kind: Account.Trust, value: String?)? {
         if let caFile {
-            guard let pem = try? String(contentsOfFile: caFile, encoding: .utf8), pem.contains("BEGIN CERTIFICATE") else {
+            guard let pem = try? String(contentsOfFile: caFile, encoding: .utf8), pem.contains("BEGIN CERTIFICATE")
+            else {
                 throw Failure("the CA file \(caFile) cannot be read or holds no PEM certificate", status: 65)
             }
             return (.ca, pem)

@@ -139,7 +139,8 @@ struct SyncCommand: ParsableCommand {
                 let queued = try runtime.accounts.queueSync(account, acceptReleases: acceptReleases)
                 ids.append(queued.id)
                 if !wait {
-                    print("account \(account.name): job \(queued.id) \(queued.created ? "queued" : "is queued already")")
+                    print(
+                        "account \(account.name): job \(queued.id) \(queued.created ? "queued" : "is queued already")")
                 }
             }
             guard wait else {
@@ -181,7 +182,8 @@ struct ServeCommand: ParsableCommand {
         signal(SIGINT, SIG_IGN)
         let stop = DispatchSemaphore(value: 0)
         let sources = [SIGTERM, SIGINT].map { number in
-            let source = DispatchSource.makeSignalSource(signal: number, queue: DispatchQueue(label: "wireloom.signals"))
+            let source = DispatchSource.makeSignalSource(
+                signal: number, queue: DispatchQueue(label: "wireloom.signals"))
             source.setEventHandler { @Sendable in stop.signal() }
             source.resume()
             return source
@@ -199,7 +201,9 @@ struct ServeCommand: ParsableCommand {
             stop.wait()
             Output.note("stopping: running jobs may finish")
             scheduler.stop()
-            if !runner.stop() { Output.note("a job did not stop in time; its lease will run out and it is queued again") }
+            if !runner.stop() {
+                Output.note("a job did not stop in time; its lease will run out and it is queued again")
+            }
         }
     }
 }

@@ -48,7 +48,8 @@ private func write(_ value: JSONValue, indent: String) {
                 print(indent + "  -")
                 write(value, indent: indent + "    ")
             }
-        case .array(let values): print(label + (values.isEmpty ? "-" : values.compactMap(\.text).joined(separator: ", ")))
+        case .array(let values):
+            print(label + (values.isEmpty ? "-" : values.compactMap(\.text).joined(separator: ", ")))
         case .object:
             print(label.trimmingTrailing())
             write(field, indent: indent + "    ")

@@ -127,7 +127,9 @@ struct SubnetCommand: ParsableCommand {
             let request = SubnetRequest(
                 name: name, cidr: try typed { try CIDR(parsing: cidr) }, vlan: vlanID,
                 gateway: try gateway.map { text in try typed { try IPAddress(parsing: text) } },
-                dns: try (dns ?? "").split(separator: ",").map { text in try typed { try IPAddress(parsing: String(text)) } },
+                dns: try (dns ?? "").split(separator: ",").map { text in
+                    try typed { try IPAddress(parsing: String(text)) }
+                },
                 pools: try pool.map { text in try typed { try AddressRange(parsing: text) } })
             try Runtime.with(options) { runtime in
                 let effect = try runtime.networks.createSubnet(request, onWire: wire)

@@ -32,7 +32,8 @@ struct StatusCommand: ParsableCommand {
             Table(
                 [
                     .init("ACCOUNT", "name"), .init("LAST SYNC", "last_sync_state"), .init("AT", "last_sync_at"),
-                    .init("VMS", "vms"), .init("UNPLACED", "unplaced"), .init("ERROR", "last_sync_error", shrinks: true),
+                    .init("VMS", "vms"), .init("UNPLACED", "unplaced"),
+                    .init("ERROR", "last_sync_error", shrinks: true),
                 ], rows
             ).write()
             for line in status.waiting { print("\n" + line) }
@@ -69,7 +70,9 @@ struct ExplainCommand: ParsableCommand {
                 let lines = try runtime.database.withConnection {
                     try Explanation.switch(name, account: filter.account, in: $0)
                 }
-                if lines.isEmpty { throw Failure("there is no switch \"\(name)\"; see: wireloom switch list", status: 65) }
+                if lines.isEmpty {
+                    throw Failure("there is no switch \"\(name)\"; see: wireloom switch list", status: 65)
+                }
                 for line in lines { print(line) }
             }
         }
@@ -113,4 +116,3 @@ struct DoctorCommand: ParsableCommand {
         if problems > 0 { throw ExitCode(1) }
     }
 }
-

@@ -31,7 +31,9 @@ final class ProgressDisplay {
     }
 
     private func line(_ row: JobRow) -> String {
-        var parts = ["job \(row.id)", row.label.padding(toLength: max(12, row.label.count), withPad: " ", startingAt: 0)]
+        var parts = [
+            "job \(row.id)", row.label.padding(toLength: max(12, row.label.count), withPad: " ", startingAt: 0),
+        ]
         if row.state == .running {
             parts.append(row.phase ?? "running")
             if let done = row.done { parts.append("\(done)" + (row.total.map { " of \($0)" } ?? "") + " objects") }

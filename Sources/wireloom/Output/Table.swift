@@ -18,8 +18,11 @@ struct Table {
         }
         func total() -> Int { widths.reduce(0, +) + 2 * (widths.count - 1) }
         let willing = shrinks.indices.filter { shrinks[$0] }
-        for (candidates, floor) in [(willing, 20), (Array(widths.indices), 16), (willing, 8), (Array(widths.indices), 8)] {
-            while total() > width, let widest = candidates.max(by: { widths[$0] < widths[$1] }), widths[widest] > floor {
+        for (candidates, floor) in [
+            (willing, 20), (Array(widths.indices), 16), (willing, 8), (Array(widths.indices), 8),
+        ] {
+            while total() > width, let widest = candidates.max(by: { widths[$0] < widths[$1] }), widths[widest] > floor
+            {
                 widths[widest] -= 1
             }
         }
