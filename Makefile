@@ -5,10 +5,15 @@ SWIFT ?= swift
 SWIFTFLAGS = -j $(JOBS)
 # The index is not needed to build a product, but finding the tests needs it.
 RELEASEFLAGS = $(SWIFTFLAGS) --disable-index-store
-VCENTER = .build/vcenter/vcenter
-PACKAGES = ca-certificates gcc g++ git golang-go golang-github-vmware-govmomi-dev libc6-dev libcurl4-openssl-dev \
-	libpq-dev libssl-dev libxml2-dev zlib1g-dev pkg-config postgresql util-linux curl
+VCENTER = .build/vcenter
+# The toolchain's own: compilers' headers and linker, libncurses, libsqlite3. The product's: curl, libpq, OpenSSL,
+# libxml2. Tests, demo and benchmarks: a server, the simulated vCenter's Go, curl.
+PACKAGES = ca-certificates g++ gcc git libc6-dev libncurses6 libsqlite3-0 pkg-config zlib1g-dev \
+	libcurl4-openssl-dev libpq-dev libssl-dev libxml2-dev \
+	curl golang-github-vmware-govmomi-dev golang-go postgresql util-linux
 
+# Two builds at once would only wait for each other's lock.
+.NOTPARALLEL:
 .PHONY: help deps toolchain build demo test test-tsan lint format bench install clean vcenter
 
 help: ## what each target does
@@ -17,11 +22,11 @@ help: ## what each target does
 deps: ## install what is missing of the distribution's packages
 	@sh .ci/deps $(PACKAGES)
 
-toolchain: deps
+toolchain:
 	@command -v $(SWIFT) >/dev/null 2>&1 || { \
 		echo "make: no swift in PATH; install a Swift toolchain of 6.1 or newer from swift.org" >&2; exit 1; }
 
-build: toolchain ## the optimised wireloom
+build: toolchain deps ## the optimised wireloom
 	$(SWIFT) build -c release --product wireloom $(RELEASEFLAGS)
 
 $(VCENTER): $(wildcard Tests/Support/vcenter/*.go) | deps
@@ -33,17 +38,17 @@ vcenter: $(VCENTER) ## the simulated vCenter of the demo and the tests
 demo: build vcenter ## four endpoints, onboarded and synced, from nothing to every address explained
 	WIRELOOM=$(CURDIR)/.build/release/wireloom VCENTER=$(CURDIR)/$(VCENTER) sh Tests/Demo/demo.sh
 
-test: toolchain vcenter ## all tests, on a real PostgreSQL and a real vSphere API
+test: toolchain deps vcenter ## all tests, on a real PostgreSQL and a real vSphere API
 	$(SWIFT) build --build-tests $(SWIFTFLAGS)
 	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --skip-build $(SWIFTFLAGS)
 
-test-tsan: toolchain vcenter ## the tests under Thread Sanitizer
+test-tsan: toolchain deps vcenter ## the tests under Thread Sanitizer
 	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(SWIFTFLAGS)
 
-lint: ## refuse what the formatter would change
+lint: toolchain ## refuse what the formatter would change
 	$(SWIFT) format lint --strict -r Sources Tests sql Package.swift
 
-format: ## let the formatter change it
+format: toolchain ## let the formatter change it
 	$(SWIFT) format --in-place -r Sources Tests sql Package.swift
 
 bench: build vcenter ## ratios against floors, into docs/benchmarks.md
