@@ -232,4 +232,37 @@ import VSphere
         #expect(reading.container("group-v1")?.kind == .folder)
         #expect(reading.container("group-d1") == nil)
     }
+
+    @Test("objects of any size are kept whole, and the one after them too")
+    func largeObjects() throws {
+        let name = String(repeating: "länge", count: 20_000)
+        let adapters = (0..<3000).map {
+            "<VirtualDevice><key>\($0)</key><macAddress>m\($0)</macAddress></VirtualDevice>"
+        }
+        let devices = "<val>\(adapters.joined())</val>"
+        let reading = try read(
+            VSphereTests.machine("vm-1", name: name, assign("config.hardware.device", devices)),
+            VSphereTests.machine("vm-2", name: "after"))
+        #expect(reading.machine("vm-1")?.name == name)
+        #expect(reading.machine("vm-1")?.adapters?.map(\.mac) == (0..<3000).map { "m\($0)" })
+        #expect(reading.machine("vm-2")?.name == "after")
+        #expect(reading.machine("vm-2")?.adapters == nil)
+    }
+
+    @Test("text of elements that nobody asked for does not leak into their parent's")
+    func nestedText() throws {
+        let val = "<val>a<extra>lost<deeper>lost</deeper></extra>b</val>"
+        #expect(try read(VSphereTests.machine("vm-1", assign("config.uuid", val))).machine("vm-1")?.biosUUID == "ab")
+    }
+
+    @Test("an answer ten times as long is held in the same memory")
+    func boundedMemory() throws {
+        func held(_ count: Int) throws -> Int {
+            let machines = (1...count).map { VSphereTests.machine("vm-\($0)", name: "machine \($0)") }.joined()
+            let decoded = try DecodingCost.decode(FakeVCenter.updates(machines, version: "1", isTruncated: false).body)
+            #expect(decoded.records == count)
+            return decoded.heldBytes
+        }
+        #expect(try held(20_000) == held(2000))
+    }
 }

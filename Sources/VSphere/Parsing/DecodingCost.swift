@@ -5,8 +5,14 @@ package enum DecodingCost {
     /// libcurl's largest piece.
     private static let chunk = 16 << 10
 
-    /// Decodes a WaitForUpdatesEx answer from memory, in pieces as they come off the wire; the number of records.
-    package static func decode(_ answer: [UInt8], visit: (InventoryRecord) -> Void = { _ in }) throws -> Int {
+    package struct Decoded: Sendable {
+        package var records: Int
+        /// What the parser held of the answer at most: the largest object, however many there are.
+        package var heldBytes: Int
+    }
+
+    /// Decodes a WaitForUpdatesEx answer from memory, in pieces as they come off the wire.
+    package static func decode(_ answer: [UInt8], visit: (InventoryRecord) -> Void = { _ in }) throws -> Decoded {
         try withoutActuallyEscaping(visit) { visit in
             var change = ObjectChange()
             var count = 0
@@ -18,7 +24,7 @@ package enum DecodingCost {
             }
             try inPieces(answer) { try parser.feed($0) }
             _ = try parser.finish()
-            return count
+            return Decoded(records: count, heldBytes: parser.heldBytes)
         }
     }
 

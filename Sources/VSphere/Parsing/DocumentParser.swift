@@ -72,6 +72,9 @@ final class DocumentParser {
     /// `true` once the root element was seen and is one of ours.
     var hasRoot: Bool { state.pointee.rootSeen && state.pointee.stop == nil }
 
+    /// The most that was kept of the document at one time.
+    var heldBytes: Int { state.pointee.arena.capacityInBytes }
+
     func feed(_ bytes: UnsafeBufferPointer<UInt8>) throws {
         guard let start = bytes.baseAddress, bytes.count > 0 else { return }
         let result = start.withMemoryRebound(to: CChar.self, capacity: bytes.count) {

@@ -37,6 +37,8 @@ struct ValueArena {
         bytes = .allocate(capacity: byteCapacity)
     }
 
+    var capacityInBytes: Int { nodeCapacity * MemoryLayout<Node>.stride + byteCapacity }
+
     func deallocate() {
         nodes.deallocate()
         bytes.deallocate()
