@@ -16,7 +16,9 @@ struct ObjectChange {
     /// The property's value; `nil` where it is unset, was not sent or not readable.
     subscript(property: InventoryProperty) -> ElementView? { values[property.pathIndex] }
 
-    func isUnreadable(_ property: InventoryProperty) -> Bool { unreadable[property.path] != nil }
+    func isUnreadable(_ property: InventoryProperty) -> Bool {
+        !unreadable.isEmpty && unreadable[property.path] != nil
+    }
 
     /// Reads an `objectSet` or an `objects` element. Throws a `SOAPFault` where a property is missing because the
     /// session is gone.
@@ -38,7 +40,7 @@ struct ObjectChange {
             default: break
             }
         }
-        if hasIrregularNames { return }
+        if hasIrregularNames || unreadable.isEmpty { return }
         for property in InventoryProperty.paths.indices where values[property] != nil {
             // A value beats a complaint about the same path.
             unreadable[InventoryProperty.paths[property]] = nil
