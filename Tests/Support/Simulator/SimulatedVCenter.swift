@@ -14,7 +14,13 @@ import Synchronization
 package final class SimulatedVCenter: Sendable {
     /// What the program says when it is ready.
     private struct Announcement: Decodable {
-        let url, control, thumbprint, ca_file, username, password, instance_uuid, name: String
+        let url, control, thumbprint, caFile, username, password, instanceUUID, name: String
+
+        enum CodingKeys: String, CodingKey {
+            case url, control, thumbprint, username, password, name
+            case caFile = "ca_file"
+            case instanceUUID = "instance_uuid"
+        }
     }
 
     /// "https://127.0.0.1:PORT/sdk"
@@ -52,9 +58,9 @@ package final class SimulatedVCenter: Sendable {
         username = ready.username
         password = ready.password
         thumbprint = ready.thumbprint
-        caFile = ready.ca_file
+        caFile = ready.caFile
         control = ready.control
-        instanceUUID = ready.instance_uuid
+        instanceUUID = ready.instanceUUID
         name = ready.name
         guard let port = ready.control.split(separator: ":").last.flatMap({ UInt16($0) }) else {
             child.end()
