@@ -109,3 +109,10 @@ func killHard(_ process: pid_t) {
         usleep(1_000)
     }
 }
+
+/// Waits until a process id means nothing any more.
+func waitUntilGone(_ process: pid_t) {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while kill(process, 0) == 0, ContinuousClock.now < deadline { usleep(1_000) }
+    #expect(kill(process, 0) != 0)
+}
