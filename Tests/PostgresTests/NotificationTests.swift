@@ -54,7 +54,16 @@ import Testing
         defer { listener.close() }
         try listener.listen("c")
         let token = listener.cancelToken
-        DispatchQueue(label: "canceller").async { token.cancel() }
+        // Nothing sleeps between here and the wait, so this thread asleep is this thread waiting.
+        let waiting = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/thread-self")
+        DispatchQueue(label: "canceller").async {
+            while let stat = try? String(contentsOfFile: "/proc/\(waiting)/stat", encoding: .utf8),
+                !stat.contains(") S ")
+            {
+                sched_yield()
+            }
+            token.cancel()
+        }
         #expect(try listener.notifications(wait: .seconds(600)) == [])
         try notify("c", "later")
         // The request itself may still be under way to the server, which then has nothing to interrupt.

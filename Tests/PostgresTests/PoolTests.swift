@@ -135,14 +135,19 @@ import Testing
     @Test("what a borrower leaves open is ended: transaction, COPY and LISTEN")
     func cleansUp() throws {
         let scratch = try ScratchDatabase(migrated: false, maxConnections: 1)
-        try scratch.database.withConnection { connection in
+        var writer: CopyWriter?
+        let session = try scratch.database.withConnection { connection in
             try connection.script("CREATE TABLE t (n int)")
             try connection.listen("news")
+            let session = try Self.pid(connection)
             try connection.script("BEGIN; INSERT INTO t VALUES (1)")
-            _ = try connection.copyIn("t", columns: ["n"])
+            writer = try connection.copyIn("t", columns: ["n"])
+            return session
         }
         try scratch.database.withConnection { connection in
             #expect(!connection.isInTransaction)
+            #expect(try Self.pid(connection) == session)
+            #expect(throws: DatabaseError.self) { try writer?.finish() }
             let row = try connection.query(
                 "SELECT (SELECT count(*) FROM t) AS rows, (SELECT count(*) FROM pg_listening_channels()) AS channels"
             ).one()

@@ -16,8 +16,8 @@ package final class Connection {
     private let statementTimeout: Duration?
     private var statements = StatementCache()
     private var parameters = ParameterBuffer()
-    /// The table of an unfinished COPY; the session speaks no other protocol meanwhile.
-    var copyInProgress: String?
+    /// An unfinished COPY; the session speaks no other protocol meanwhile.
+    var copyInProgress: CopyInProgress?
     /// Open ``transaction(_:)`` calls, to name savepoints.
     var transactionDepth = 0
     /// Channels listened to; a pooled connection must forget them when it is given back.
@@ -133,8 +133,8 @@ package final class Connection {
     /// The handle, if the session can take a statement now.
     func ready() throws -> OpaquePointer {
         guard let handle else { throw DatabaseError(.unavailable, "the connection to \(target.displayName) is closed") }
-        if let table = copyInProgress {
-            throw DatabaseError(.bug, "a statement was sent while a COPY into \(table) was unfinished")
+        if let copy = copyInProgress {
+            throw DatabaseError(.bug, "a statement was sent while a COPY into \(copy.table) was unfinished")
         }
         return handle
     }

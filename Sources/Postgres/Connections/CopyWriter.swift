@@ -16,12 +16,15 @@ package final class CopyWriter {
     private let statement: String
     private let columns: Int
     private var text = CopyText()
-    private var isOpen = true
+    private let copy: CopyInProgress
+    /// Whether this COPY is the one that the session is in: a connection can be given back before its writer.
+    private var isOpen: Bool { connection.copyInProgress === copy }
     /// Complete rows so far.
     package private(set) var rows = 0
 
-    init(_ connection: Connection, statement: String, columns: Int) {
+    init(_ connection: Connection, _ copy: CopyInProgress, statement: String, columns: Int) {
         self.connection = connection
+        self.copy = copy
         self.statement = statement
         self.columns = columns
         text.bytes.reserveCapacity(Self.flushSize + 4096)
@@ -85,7 +88,6 @@ package final class CopyWriter {
         }
         text.bytes.removeAll(keepingCapacity: true)
         if sent != 1 {
-            isOpen = false
             connection.copyInProgress = nil
             throw connection.lost(statement)
         }
@@ -95,7 +97,6 @@ package final class CopyWriter {
         guard isOpen, let handle = connection.handle else {
             throw DatabaseError(.bug, "a COPY was ended twice")
         }
-        isOpen = false
         connection.copyInProgress = nil
         let start = ContinuousClock.now
         guard PQputCopyEnd(handle, reason) == 1 else { throw connection.lost(statement) }
@@ -115,6 +116,15 @@ package final class CopyWriter {
     }
 }
 
+/// One COPY of a session, told from the next by its identity.
+final class CopyInProgress {
+    let table: String
+
+    init(table: String) {
+        self.table = table
+    }
+}
+
 extension Connection {
     /// Begins a COPY; the caller ends it with `finish()`.
     ///
@@ -126,8 +136,9 @@ extension Connection {
         let statement = "COPY \(table) (\(list)) FROM STDIN"
         let start = ContinuousClock.now
         try check(ResultHandle(PQexec(try ready(), statement)), statement, since: start, copying: true)
-        copyInProgress = table
-        return CopyWriter(self, statement: statement, columns: columns.count)
+        let copy = CopyInProgress(table: table)
+        copyInProgress = copy
+        return CopyWriter(self, copy, statement: statement, columns: columns.count)
     }
 
     /// Copies all rows, or none.
