@@ -7,14 +7,14 @@ SWIFTFLAGS = -j $(JOBS)
 RELEASEFLAGS = $(SWIFTFLAGS) --disable-index-store
 VCENTER = .build/vcenter
 # The toolchain's own: compilers' headers and linker, libncurses, libsqlite3. The product's: curl, libpq, OpenSSL,
-# libxml2. Tests, demo and benchmarks: a server, the simulated vCenter's Go, curl.
+# libxml2. Tests and demo: a server, the simulated vCenter's Go, curl.
 PACKAGES = ca-certificates g++ gcc git libc6-dev libncurses6 libsqlite3-0 pkg-config zlib1g-dev \
 	libcurl4-openssl-dev libpq-dev libssl-dev libxml2-dev \
 	curl golang-github-vmware-govmomi-dev golang-go postgresql util-linux
 
 # Two builds at once would only wait for each other's lock.
 .NOTPARALLEL:
-.PHONY: help deps toolchain build demo test test-tsan lint format bench install clean vcenter
+.PHONY: help deps toolchain build demo test test-tsan lint format install clean vcenter
 
 help: ## what each target does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -51,8 +51,6 @@ lint: toolchain ## refuse what the formatter would change
 format: toolchain ## let the formatter change it
 	$(SWIFT) format --in-place -r Sources Tests sql Package.swift
 
-bench: build vcenter ## ratios against floors, into docs/benchmarks.md
-	WIRELOOM=$(CURDIR)/.build/release/wireloom VCENTER=$(CURDIR)/$(VCENTER) sh Tests/Bench/bench.sh
 
 install: build ## wireloom into PREFIX/bin
 	install -d $(DESTDIR)$(PREFIX)/bin
