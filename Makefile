@@ -51,7 +51,6 @@ lint: toolchain ## refuse what the formatter would change
 format: toolchain ## let the formatter change it
 	$(SWIFT) format --in-place -r Sources Tests sql Package.swift
 
-
 install: build ## wireloom into PREFIX/bin
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 .build/release/wireloom $(DESTDIR)$(PREFIX)/bin/wireloom
