@@ -25,16 +25,20 @@ known AS (
         AND i.device = c.device
     LEFT JOIN vm v ON c.owner = 'vm' AND v.account_id = c.account_id AND v.id = c.owner_id
 ),
+migrated AS (
+    SELECT k.*,
+        coalesce(k.live AND k.mac IS NOT NULL AND k.instance_uuid IS NOT NULL
+            AND k.live_since < max(k.live_since) FILTER (WHERE k.live) OVER same
+            AND min(k.account_id) OVER same <> max(k.account_id) OVER same, false) AS left_behind
+    FROM known k
+    WINDOW same AS (PARTITION BY k.subnet_id, k.ip, k.mac, k.instance_uuid)
+),
 ranked AS (
     SELECT k.*, row_number() OVER (
         PARTITION BY k.subnet_id, k.ip
-        ORDER BY k.live DESC,
-            (SELECT count(*) FROM known o WHERE o.subnet_id = k.subnet_id AND o.ip = k.ip AND o.live AND k.live
-                AND o.account_id <> k.account_id AND o.mac = k.mac AND o.instance_uuid = k.instance_uuid
-                AND o.live_since > k.live_since),
-            k.holds DESC, k.account_id, k.owner_id COLLATE "C", k.device COLLATE "C"
+        ORDER BY k.live DESC, k.left_behind, k.holds DESC, k.account_id, k.owner_id COLLATE "C", k.device COLLATE "C"
     ) AS place
-    FROM known k
+    FROM migrated k
 ),
 winner AS (SELECT * FROM ranked WHERE place = 1),
 held AS (
