@@ -17,10 +17,13 @@ enum Placement {
 
     /// - Parameter account: whose tags are written whole; `nil`: those of the touched and contested addresses.
     static func place(account: Int64?, in connection: Connection) throws {
+        // Without statistics the planner takes a filled temporary table for an empty one, and compares all with all.
+        try connection.script("ANALYZE touched, released")
         try connection.execute(Queries.qualify)
         try connection.execute(Queries.releaseMoved)
         try connection.execute(Queries.unholdReleased)
         try connection.execute(Queries.findContested)
+        try connection.script("ANALYZE contested")
         for row in try connection.query(Queries.subnetsToLock) {
             try AdvisoryLock.placement(subnet: row.get(0)).take(in: connection)
         }
