@@ -83,6 +83,7 @@ let package = Package(
         tests("PostgresTests", ["Postgres", "Addressing", "SQL"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests("VSphereTests", ["VSphere", "Addressing", logging]),
+        tests("IPAMTests", ["Addressing", "IPAM", "Postgres"]),
         tests("JobsTests", ["Jobs", "Postgres", "SQL"]),
         tests(
             "ControllerTests",

@@ -4,9 +4,17 @@
 package enum Queries {
     package static let staging = SQLFiles.text(PackageResources.staging_sql)
 
+    package static let allocateDown = SQLFiles.text(PackageResources.allocate_down_sql)
+    package static let allocateOne = SQLFiles.text(PackageResources.allocate_one_sql)
+    package static let allocateThese = SQLFiles.text(PackageResources.allocate_these_sql)
+    package static let allocateUp = SQLFiles.text(PackageResources.allocate_up_sql)
     package static let breaker = SQLFiles.text(PackageResources.breaker_sql)
     package static let decideHolders = SQLFiles.text(PackageResources.decide_holders_sql)
+    package static let endAllocations = SQLFiles.text(PackageResources.end_allocations_sql)
+    package static let endQuarantines = SQLFiles.text(PackageResources.end_quarantines_sql)
+    package static let extendPool = SQLFiles.text(PackageResources.extend_pool_sql)
     package static let findContested = SQLFiles.text(PackageResources.find_contested_sql)
+    package static let lockFree = SQLFiles.text(PackageResources.lock_free_sql)
     package static let mergeHost = SQLFiles.text(PackageResources.merge_host_sql)
     package static let mergeNIC = SQLFiles.text(PackageResources.merge_nic_sql)
     package static let mergeNICAddress = SQLFiles.text(PackageResources.merge_nic_address_sql)
@@ -24,7 +32,7 @@ package enum Queries {
     package static let pruneSwitch = SQLFiles.text(PackageResources.prune_switch_sql)
     package static let pruneSwitchHost = SQLFiles.text(PackageResources.prune_switch_host_sql)
     package static let qualify = SQLFiles.text(PackageResources.qualify_sql)
-    package static let quarantineReleased = SQLFiles.text(PackageResources.quarantine_released_sql)
+    package static let releaseAllocation = SQLFiles.text(PackageResources.release_allocation_sql)
     package static let releaseMissed = SQLFiles.text(PackageResources.release_missed_sql)
     package static let releaseMoved = SQLFiles.text(PackageResources.release_moved_sql)
     package static let releaseVanished = SQLFiles.text(PackageResources.release_vanished_sql)
@@ -41,9 +49,17 @@ package enum Queries {
 
     /// Every single statement, for the test that prepares them.
     package static let all: [(name: String, text: String)] = [
+        ("allocate_down", allocateDown),
+        ("allocate_one", allocateOne),
+        ("allocate_these", allocateThese),
+        ("allocate_up", allocateUp),
         ("breaker", breaker),
         ("decide_holders", decideHolders),
+        ("end_allocations", endAllocations),
+        ("end_quarantines", endQuarantines),
+        ("extend_pool", extendPool),
         ("find_contested", findContested),
+        ("lock_free", lockFree),
         ("merge_host", mergeHost),
         ("merge_nic", mergeNIC),
         ("merge_nic_address", mergeNICAddress),
@@ -61,7 +77,7 @@ package enum Queries {
         ("prune_switch", pruneSwitch),
         ("prune_switch_host", pruneSwitchHost),
         ("qualify", qualify),
-        ("quarantine_released", quarantineReleased),
+        ("release_allocation", releaseAllocation),
         ("release_missed", releaseMissed),
         ("release_moved", releaseMoved),
         ("release_vanished", releaseVanished),

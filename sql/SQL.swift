@@ -11,6 +11,10 @@ package enum SQLFiles {
             text(PackageResources.V0002_inventory_up_sql), text(PackageResources.V0002_inventory_down_sql)
         ),
         (3, "ipam", text(PackageResources.V0003_ipam_up_sql), text(PackageResources.V0003_ipam_down_sql)),
+        (
+            4, "allocation",
+            text(PackageResources.V0004_allocation_up_sql), text(PackageResources.V0004_allocation_down_sql)
+        ),
     ]
 
     /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.

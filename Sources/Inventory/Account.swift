@@ -140,9 +140,9 @@ package enum AccountTable {
     package static func remove(_ account: Account, in connection: Connection) throws {
         try connection.execute(
             """
-            UPDATE address a SET state = 'quarantined', until = now() + coalesce(
-                (SELECT p.quarantine FROM pool p WHERE p.subnet_id = a.subnet_id AND a.ip BETWEEN p.first AND p.last
-                 LIMIT 1), interval '1 hour'),
+            UPDATE address a SET state = CASE WHEN a.allocated_to IS NULL THEN 'quarantined' ELSE 'held' END,
+                until = CASE WHEN a.allocated_to IS NULL
+                    THEN now() + coalesce((SELECT p.quarantine FROM pool p WHERE p.id = a.pool_id), interval '1 hour') END,
                 since = now(), account_id = NULL, owner = NULL, owner_id = NULL, device = NULL
             WHERE a.account_id = $1::bigint
             """, account.id)

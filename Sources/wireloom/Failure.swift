@@ -24,7 +24,7 @@ struct Failure: Error {
         case let error as DatabaseError: self.init(error.detail, status: Self.status(error))
         case let error as VSphereError: self.init(error.detail, status: Self.status(error))
         case let error as InventoryError: self.init(error.detail, status: Self.status(error))
-        case let error as NetworkError: self.init(error.detail, status: error.code == .invalid ? 65 : 77)
+        case let error as NetworkError: self.init(error.detail, status: Self.status(error))
         case let error as SyncError: self.init(error.message, status: 77)
         case let error as JobError: self.init(error.detail, status: error.code == .notFound ? 65 : 77)
         case let error as EmbeddedPostgresError: self.init(error.detail, status: 69)
@@ -38,6 +38,14 @@ struct Failure: Error {
         case "retryable", "timeout", "canceled": 75
         case "bug", "schema": 70
         default: 69
+        }
+    }
+
+    private static func status(_ error: NetworkError) -> Int32 {
+        switch error.code {
+        case .invalid, .notFound, .ambiguousName: 65
+        case .busy: 75
+        case .duplicate, .overlap, .inUse, .exhausted, .held, .notHeld, .key, .clash: 77
         }
     }
 

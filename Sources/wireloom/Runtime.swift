@@ -2,6 +2,7 @@ import ArgumentParser
 import Controller
 import EmbeddedPostgres
 import Foundation
+import IPAM
 import Inventory
 import Jobs
 import Logging
@@ -24,8 +25,9 @@ final class Runtime {
     private let lease: ClusterLease?
 
     var queue: JobQueue { JobQueue(database) }
-    var accounts: AccountService { AccountService(database: database, secrets: secrets) }
-    var networks: NetworkService { NetworkService(database: database) }
+    var accounts: AccountService { AccountService(database: database, secrets: secrets, actor: Self.actor) }
+    var networks: NetworkService { NetworkService(database: database, actor: Self.actor) }
+    var allocator: Allocator { Allocator(database: database, actor: Self.actor) }
 
     /// - Throws: what stands in the way of the database, the schema or the key.
     init(_ options: GlobalOptions, maxConnections: Int = 16) throws {
@@ -90,11 +92,18 @@ final class Runtime {
     }
 
     /// A name for this process among the workers.
-    static var workerName: String {
+    static var workerName: String { "\(hostName):\(getpid())" }
+
+    /// Who types the command, as the history and the audit name them: with sudo, who called it.
+    static var actor: Actor {
+        let environment = ProcessInfo.processInfo.environment
+        let user = environment["SUDO_USER"].flatMap { $0.isEmpty ? nil : $0 } ?? NSUserName()
+        return Actor(name: user.isEmpty ? "uid \(getuid())" : user, origin: "cli on \(hostName)")
+    }
+
+    private static var hostName: String {
         var buffer = [CChar](repeating: 0, count: 256)
-        let host =
-            gethostname(&buffer, buffer.count - 1) == 0
+        return gethostname(&buffer, buffer.count - 1) == 0
             ? String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "host"
-        return "\(host):\(getpid())"
     }
 }

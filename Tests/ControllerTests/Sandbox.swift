@@ -15,8 +15,10 @@ final class Sandbox {
     private let keyFile: String
 
     var database: Database { scratch.database }
-    var accounts: AccountService { AccountService(database: database, secrets: secrets) }
-    var networks: NetworkService { NetworkService(database: database) }
+    let actor = Actor(name: "tester", origin: "tests")
+    var accounts: AccountService { AccountService(database: database, secrets: secrets, actor: actor) }
+    var networks: NetworkService { NetworkService(database: database, actor: actor) }
+    var allocator: Allocator { Allocator(database: database, actor: actor) }
     var queue: JobQueue { JobQueue(database) }
 
     init() throws {
@@ -59,8 +61,8 @@ final class Sandbox {
     func subnet(_ name: String, on wire: String, _ cidr: String, vlan: Int, pools: [String] = []) throws {
         _ = try networks.createSubnet(
             SubnetRequest(
-                name: name, cidr: CIDR(parsing: cidr), vlan: VLANID(vlan) ?? .one, gateway: nil, dns: [],
-                pools: pools.map { try AddressRange(parsing: $0) }),
+                name: name, cidr: CIDR(parsing: cidr), vlan: VLANID(vlan) ?? .one,
+                pools: pools.map { PoolRequest(try AddressRange(parsing: $0)) }),
             onWire: wire)
     }
 
@@ -106,6 +108,6 @@ final class Sandbox {
 
     static let syncedTables = [
         "account", "host", "pnic", "switch", "switch_host", "portgroup", "vm", "nic", "nic_address", "wire", "subnet",
-        "pool", "link", "link_support", "address", "placement",
+        "pool", "extent", "reservation", "link", "link_support", "address", "placement",
     ]
 }

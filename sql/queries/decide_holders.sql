@@ -1,13 +1,14 @@
 -- Two reporters of one address: live evidence before last seen; among live ones the newest of a migrated adapter; then
 -- the present holder; then the lowest account, object, device. A holder that no longer claims the address keeps it
--- against everyone but live evidence, unless it is live itself.
+-- against everyone but live evidence, unless it is live itself; one that it is allocated to keeps it against all. An
+-- allocation without an adapter is adopted by live evidence alone.
 WITH contender AS (
     SELECT k.subnet_id, k.ip, p.account_id, p.owner, p.owner_id, p.device, true AS claims
     FROM contested k JOIN placement p ON p.subnet_id = k.subnet_id AND p.ip = k.ip
     UNION ALL
     SELECT k.subnet_id, k.ip, a.account_id, a.owner, a.owner_id, a.device, false
     FROM contested k
-    JOIN address a ON a.subnet_id = k.subnet_id AND a.ip = k.ip AND a.state = 'held'
+    JOIN address a ON a.subnet_id = k.subnet_id AND a.ip = k.ip AND a.account_id IS NOT NULL
     WHERE NOT EXISTS (
         SELECT FROM placement p
         WHERE p.subnet_id = k.subnet_id AND p.ip = k.ip
@@ -16,7 +17,8 @@ WITH contender AS (
 known AS (
     SELECT c.*, coalesce(n.live, false) AS live, n.live_since, i.mac, v.instance_uuid,
         coalesce((a.account_id, a.owner, a.owner_id, a.device) = (c.account_id, c.owner, c.owner_id, c.device), false)
-            AS holds
+            AS holds,
+        a.allocated_to IS NOT NULL AS allocated, a.account_id IS NULL AS adoptable
     FROM contender c
     LEFT JOIN address a ON a.subnet_id = c.subnet_id AND a.ip = c.ip AND a.state = 'held'
     LEFT JOIN nic_address n ON n.account_id = c.account_id AND n.owner = c.owner AND n.owner_id = c.owner_id
@@ -36,23 +38,29 @@ migrated AS (
 ranked AS (
     SELECT k.*, row_number() OVER (
         PARTITION BY k.subnet_id, k.ip
-        ORDER BY k.live DESC, k.left_behind, k.holds DESC, k.account_id, k.owner_id COLLATE "C", k.device COLLATE "C"
+        ORDER BY k.holds AND k.allocated DESC, k.live DESC, k.left_behind, k.holds DESC, k.account_id, k.owner_id COLLATE "C", k.device COLLATE "C"
     ) AS place
     FROM migrated k
 ),
-winner AS (SELECT * FROM ranked WHERE place = 1),
+winner AS (
+    SELECT * FROM ranked WHERE place = 1 AND (live OR NOT (allocated AND adoptable))
+),
 held AS (
     INSERT INTO address AS a (subnet_id, ip, state, account_id, owner, owner_id, device)
     SELECT w.subnet_id, w.ip, 'held', w.account_id, w.owner, w.owner_id, w.device
     FROM winner w WHERE NOT w.holds
+    ORDER BY w.subnet_id, w.ip
     ON CONFLICT (subnet_id, ip) DO UPDATE SET
         state = 'held', until = NULL, since = now(), account_id = EXCLUDED.account_id, owner = EXCLUDED.owner,
         owner_id = EXCLUDED.owner_id, device = EXCLUDED.device
 )
 UPDATE placement p
-SET reason = CASE WHEN r.place = 1 THEN NULL ELSE 'held_by_other' END
-FROM ranked r
+SET reason = r.reason
+FROM (
+    SELECT k.*, CASE WHEN k.place > 1 OR (k.allocated AND k.adoptable AND NOT k.live) THEN 'held_by_other' END AS reason
+    FROM ranked k
+) r
 WHERE r.claims AND p.account_id = r.account_id AND p.owner = r.owner AND p.owner_id = r.owner_id
     AND p.device = r.device AND p.ip = r.ip
-    AND p.reason IS DISTINCT FROM CASE WHEN r.place = 1 THEN NULL ELSE 'held_by_other' END
+    AND p.reason IS DISTINCT FROM r.reason
 RETURNING p.account_id, p.owner, p.owner_id

@@ -1,4 +1,5 @@
 package import Addressing
+package import IPAM
 package import Inventory
 package import Jobs
 internal import Logging
@@ -46,10 +47,12 @@ package struct AccountService: Sendable {
     private let database: Database
     private let secrets: SecretBox
     private let queue: JobQueue
+    private let actor: Actor
 
-    package init(database: Database, secrets: SecretBox) {
+    package init(database: Database, secrets: SecretBox, actor: Actor) {
         self.database = database
         self.secrets = secrets
+        self.actor = actor
         queue = JobQueue(database)
     }
 
@@ -61,6 +64,7 @@ package struct AccountService: Sendable {
             url: request.url, username: request.username, password: request.password, trust: request.trust)
         let sealed = (try secrets.seal(request.password.revealed, for: probe.identity), secrets.keyID)
         let account = try database.transaction { connection in
+            try actor.declare(in: connection)
             let account = try AccountTable.insert(
                 name: request.name, url: probe.url, username: request.username, sealed: sealed, trust: request.trust,
                 kind: probe.kind, identity: probe.identity, site: request.site, every: request.every,
@@ -99,6 +103,7 @@ package struct AccountService: Sendable {
             change.sealed = (try secrets.seal(password.revealed, for: account.identity), secrets.keyID)
         }
         try database.transaction { connection in
+            try actor.declare(in: connection)
             try AccountTable.update(account, change, in: connection)
             if let changed = try AccountTable.account(account.id, in: connection) {
                 try schedule(changed, in: connection)
@@ -112,6 +117,7 @@ package struct AccountService: Sendable {
         }
         try database.transaction { connection in
             try AdvisoryLock.topology(exclusive: true).take(in: connection)
+            try actor.declare(in: connection)
             try queue.deleteSchedule(scheduleKey(account), in: connection)
             try AccountTable.remove(account, in: connection)
         }

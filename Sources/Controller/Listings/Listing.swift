@@ -217,14 +217,14 @@ extension Listing {
     /// `$1` subnet name or id.
     package static let addresses = Listing(
         name: "ip",
-        sql: AddressListing.sql + " WHERE s.name = $1::text OR s.id::text = $1 ORDER BY d.ip",
+        sql: AddressListing.sql + " WHERE s.name = $1::text OR s.id::text = $1 ORDER BY t.first",
         columns: AddressListing.columns)
 
     /// `$1` an address, MAC, or a VM's or host's name.
     package static let found = Listing(
         name: "ip",
         sql: AddressListing.sql + """
-             WHERE host(d.ip) = $1::text OR n.mac::text = lower($1) OR o.name = $1 ORDER BY d.ip, s.name
+             WHERE t.ip = $1::text OR t.mac::text = lower($1) OR t.owner = $1 OR t.allocated_to = $1 ORDER BY t.first, s.name
             """,
         columns: AddressListing.columns)
 

@@ -9,23 +9,35 @@ enum UnplacedListing {
 }
 
 enum AddressListing {
+    /// What is held, allocated or quarantined, and what is reserved and not held; quarantines that are over are free.
     static let sql = """
-        SELECT host(d.ip) AS ip, s.name AS subnet, w.name AS wire,
-            CASE d.state WHEN 'quarantined' THEN CASE WHEN d.until <= now() THEN 'free' ELSE d.state END
-                ELSE d.state END AS state,
-            d.owner AS owner_kind, o.name AS owner, a.name AS account, n.mac, d.device,
-            to_char(d.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since,
-            to_char(d.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS until
-        FROM address d
-        JOIN subnet s ON s.id = d.subnet_id JOIN wire w ON w.id = s.wire_id
-        LEFT JOIN account a ON a.id = d.account_id
-        LEFT JOIN nic n ON n.account_id = d.account_id AND n.owner = d.owner AND n.owner_id = d.owner_id
-            AND n.device = d.device
-        LEFT JOIN LATERAL (
-            SELECT v.name FROM vm v WHERE d.owner = 'vm' AND v.account_id = d.account_id AND v.id = d.owner_id
+        SELECT t.ip, s.name AS subnet, w.name AS wire, t.state, t.owner_kind, t.owner, a.name AS account, t.mac, t.device,
+            t.allocated_to, t.note,
+            to_char(t.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since,
+            to_char(t.until AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS until
+        FROM (
+            SELECT d.subnet_id, d.ip AS first, host(d.ip) AS ip,
+                CASE WHEN d.state = 'quarantined' AND d.until <= now() THEN 'free' ELSE d.state END AS state,
+                CASE WHEN d.owner IS NOT NULL THEN d.owner WHEN d.allocated_to IS NOT NULL THEN 'allocation' END
+                    AS owner_kind,
+                coalesce(v.name, h.name, d.allocated_to) AS owner, d.account_id, n.mac, d.device, d.allocated_to,
+                NULL AS note, d.since, coalesce(d.until, d.allocated_until) AS until
+            FROM address d
+            LEFT JOIN nic n ON n.account_id = d.account_id AND n.owner = d.owner AND n.owner_id = d.owner_id
+                AND n.device = d.device
+            LEFT JOIN vm v ON d.owner = 'vm' AND v.account_id = d.account_id AND v.id = d.owner_id
+            LEFT JOIN host h ON d.owner = 'host' AND h.account_id = d.account_id AND h.id = d.owner_id
+            WHERE d.state <> 'free'
             UNION ALL
-            SELECT h.name FROM host h WHERE d.owner = 'host' AND h.account_id = d.account_id AND h.id = d.owner_id
-        ) o ON true
+            SELECT r.subnet_id, r.first, host(r.first) || CASE WHEN r.first = r.last THEN '' ELSE '-' || host(r.last) END,
+                'reserved', 'reservation', r.owner, NULL, NULL, NULL, NULL, r.note, r.created_at, r.expires_at
+            FROM reservation r
+            WHERE (r.expires_at IS NULL OR r.expires_at > now()) AND NOT EXISTS (
+                SELECT FROM address d WHERE d.subnet_id = r.subnet_id AND r.first = r.last AND d.ip = r.first
+                    AND d.state = 'held')
+        ) t
+        JOIN subnet s ON s.id = t.subnet_id JOIN wire w ON w.id = s.wire_id
+        LEFT JOIN account a ON a.id = t.account_id
         """
 
     static let columns: [Listing.Column] = [
@@ -35,35 +47,24 @@ enum AddressListing {
 }
 
 enum SubnetListing {
-    /// Counts as in DESIGN.md 3.5: usable addresses; of a pool's, those without a row are free.
+    /// A count, as a string above 2^53, where JSON's numbers are no longer exact.
+    private static func number(_ expression: String) -> String {
+        "CASE WHEN \(expression) > 9007199254740992 THEN to_json(trunc(\(expression))::text) "
+            + "ELSE to_json((\(expression))::bigint) END"
+    }
+
     static let sql = """
         SELECT s.id, s.name, w.name AS wire, s.cidr, s.vlan_id, host(s.gateway) AS gateway,
-            (SELECT coalesce(json_agg(host(d)), '[]') FROM unnest(s.dns) d) AS dns, s.confirmed,
-            CASE WHEN c.total > 9007199254740992 THEN to_json(c.total::text) ELSE to_json(c.total) END AS total,
-            CASE WHEN c.pooled - c.taken > 9007199254740992 THEN to_json((c.pooled - c.taken)::text)
-                ELSE to_json(c.pooled - c.taken) END AS free,
-            c.held, 0 AS reserved, c.quarantined,
-            CASE WHEN c.total > 9007199254740992
-                THEN to_json((c.total - c.held - c.quarantined - (c.pooled - c.taken))::text)
-                ELSE to_json(c.total - c.held - c.quarantined - (c.pooled - c.taken)) END AS outside,
-            (SELECT coalesce(json_agg(host(p.first) || '-' || host(p.last) ORDER BY p.first), '[]') FROM pool p
-                WHERE p.subnet_id = s.id) AS pools
-        FROM subnet s JOIN wire w ON w.id = s.wire_id
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN masklen(s.cidr) >= b.bits - 1 THEN power(2::numeric, b.bits - masklen(s.cidr))
-                    WHEN b.bits = 32 THEN power(2::numeric, 32 - masklen(s.cidr)) - 2
-                    ELSE power(2::numeric, 128 - masklen(s.cidr)) - 1 END::numeric(40) AS total,
-                (SELECT count(*) FROM address d WHERE d.subnet_id = s.id AND d.state = 'held') AS held,
-                (SELECT count(*) FROM address d WHERE d.subnet_id = s.id AND d.state = 'quarantined' AND d.until > now())
-                    AS quarantined,
-                (SELECT coalesce(sum(p.size), 0) FROM pool p WHERE p.subnet_id = s.id) AS pooled,
-                (SELECT count(*) FROM address d WHERE d.subnet_id = s.id
-                    AND (d.state = 'held' OR d.until > now())
-                    AND EXISTS (SELECT FROM pool p WHERE p.subnet_id = s.id AND d.ip BETWEEN p.first AND p.last))
-                + (SELECT count(*) FROM pool p WHERE p.subnet_id = s.id AND s.gateway BETWEEN p.first AND p.last
-                    AND NOT EXISTS (SELECT FROM address d WHERE d.subnet_id = s.id AND d.ip = s.gateway)) AS taken
-            FROM (SELECT CASE family(s.cidr) WHEN 4 THEN 32 ELSE 128 END AS bits) b
-        ) c
+            (SELECT coalesce(json_agg(host(d)), '[]') FROM unnest(s.dns) d) AS dns, s.dns_suffix, s.description,
+            s.confirmed, \(number("u.total")) AS total, \(number("u.free")) AS free, \(number("u.held")) AS held,
+            \(number("u.reserved")) AS reserved, \(number("u.quarantined")) AS quarantined,
+            \(number("u.outside")) AS outside,
+            (SELECT coalesce(json_agg(json_build_object('id', p.id,
+                    'range', host(p.first) || '-' || host(p.last), 'role', p.role, 'policy', p.policy,
+                    'quarantine_seconds', extract(epoch FROM p.quarantine)::bigint, 'size', \(number("p.size")))
+                    ORDER BY p.first), '[]')
+                FROM pool p WHERE p.subnet_id = s.id) AS pools
+        FROM subnet s JOIN wire w ON w.id = s.wire_id JOIN subnet_usage u ON u.subnet_id = s.id
         WHERE ($1::text IS NULL OR s.name = $1 OR s.id::text = $1)
             AND ($2::text IS NULL OR w.name = $2 OR w.id::text = $2)
         ORDER BY w.name, s.vlan_id, s.cidr

@@ -32,8 +32,11 @@ enum UnplacedSentence {
             switch: value["switch"].text, host: value["switch_host"].text, wire: value["wire"].text,
             candidates: value["candidates"].elements.compactMap(\.text),
             holder: holder["name"].text.map { name in
-                let kind = holder["kind"].text == "vm" ? "VM" : "host"
-                return "\(kind) \(name) (\(holder["account"].text ?? ""))"
+                switch holder["kind"].text {
+                case "vm": return "VM \(name) (\(holder["account"].text ?? ""))"
+                case "host": return "host \(name) (\(holder["account"].text ?? ""))"
+                default: return "\"\(name)\", to whom it is allocated"
+                }
             },
             subnets: value["subnets"].elements.compactMap { subnet in
                 guard let name = subnet["name"].text, let wire = subnet["wire"].text,

@@ -1,3 +1,4 @@
+internal import IPAM
 internal import Postgres
 internal import SQL
 
@@ -28,7 +29,6 @@ enum Placement {
             try AdvisoryLock.placement(subnet: row.get(0)).take(in: connection)
         }
         try connection.execute(Queries.decideHolders)
-        try connection.execute(Queries.quarantineReleased)
         try connection.execute(Queries.writeSyncIPs, account)
         if let account { try connection.execute(Queries.writeSyncIPsElsewhere, account) }
     }

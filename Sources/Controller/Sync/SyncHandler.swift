@@ -1,3 +1,4 @@
+internal import IPAM
 package import Inventory
 package import Jobs
 internal import Logging
@@ -131,6 +132,7 @@ package struct SyncHandler: JobHandler {
     ) throws {
         try AdvisoryLock.topology(exclusive: false).take(in: connection)
         try context.lock(in: connection)
+        try Actor.sync(job: context.job.id.value).declare(in: connection)
         let heldBefore: Int = try connection.query(
             "SELECT count(*) FROM address WHERE state = 'held' AND account_id = $1::bigint", account.id
         )[0].get(0)

@@ -9,16 +9,22 @@ package struct SubnetRequest: Sendable {
     /// `nil`: a subnet without one is as good as any other.
     package var gateway: IPAddress?
     package var dns: [IPAddress]
-    package var pools: [AddressRange]
+    /// Appended to host names by the guests' resolvers; `nil`: none.
+    package var dnsSuffix: String?
+    package var description: String?
+    package var pools: [PoolRequest]
 
     package init(
-        name: String, cidr: CIDR, vlan: VLANID, gateway: IPAddress?, dns: [IPAddress], pools: [AddressRange]
+        name: String, cidr: CIDR, vlan: VLANID, gateway: IPAddress? = nil, dns: [IPAddress] = [],
+        dnsSuffix: String? = nil, description: String? = nil, pools: [PoolRequest] = []
     ) {
         self.name = name
         self.cidr = cidr
         self.vlan = vlan
         self.gateway = gateway
         self.dns = dns
+        self.dnsSuffix = dnsSuffix
+        self.description = description
         self.pools = pools
     }
 
@@ -30,15 +36,10 @@ package struct SubnetRequest: Sendable {
         if let gateway, !cidr.usable.contains(gateway) {
             throw refuse("the gateway \(gateway) is the network or broadcast address of \(cidr)")
         }
-        for (index, pool) in pools.enumerated() {
-            guard cidr.contains(pool.first), cidr.contains(pool.last) else {
-                throw refuse("the pool \(pool) is not inside \(cidr)")
-            }
-            guard cidr.usable.contains(pool) else {
-                throw refuse(
-                    "the pool \(pool) has the network or broadcast address of \(cidr); usable are \(cidr.usable)")
-            }
-            if let other = pools[..<index].first(where: pool.overlaps) {
+        let ranges = pools.map(\.range)
+        for (index, pool) in ranges.enumerated() {
+            try PoolTable.check(pool, in: cidr, named: name)
+            if let other = ranges[..<index].first(where: pool.overlaps) {
                 throw refuse("the pools \(other) and \(pool) overlap")
             }
         }
@@ -53,32 +54,20 @@ package enum SubnetTable {
     /// - Throws: ``NetworkError`` with code `invalid`, `duplicate`, or `overlap`, which names the other subnet.
     package static func create(_ request: SubnetRequest, on wire: Wire, in connection: Connection) throws -> Int64 {
         try request.validate()
-        let other = try connection.query(
-            """
-            SELECT name, cidr FROM subnet
-            WHERE wire_id = $1::bigint AND vlan_id = $2::int AND cidr::inet && $3::cidr AND confirmed LIMIT 1
-            """, wire.id, request.vlan, request.cidr
-        ).first
-        if let other {
-            throw overlap(
-                request, wire, with: "\(try other.get(0, as: String.self)) (\(try other.get(1, as: CIDR.self)))")
+        if let other = try overlapping(request.cidr, request.vlan, wire: wire.id, in: connection) {
+            throw overlap(request, wire, with: other.title)
         }
-        try connection.execute(
-            """
-            DELETE FROM subnet WHERE wire_id = $1::bigint AND vlan_id = $2::int AND cidr::inet && $3::cidr AND NOT confirmed
-            """, wire.id, request.vlan, request.cidr)
+        try absorbUnconfirmed(request.cidr, request.vlan, wire: wire.id, in: connection)
         do {
             let id: Int64 = try connection.query(
                 """
-                INSERT INTO subnet (name, wire_id, cidr, vlan_id, gateway, dns, confirmed)
-                VALUES ($1::text, $2::bigint, $3::cidr, $4::int, $5::inet, $6::inet[], true) RETURNING id
-                """, request.name, wire.id, request.cidr, request.vlan, request.gateway, request.dns
+                INSERT INTO subnet (name, wire_id, cidr, vlan_id, gateway, dns, dns_suffix, description, confirmed)
+                VALUES ($1::text, $2::bigint, $3::cidr, $4::int, $5::inet, $6::inet[], $7::text, $8::text, true)
+                RETURNING id
+                """, request.name, wire.id, request.cidr, request.vlan, request.gateway, request.dns, request.dnsSuffix,
+                request.description
             )[0].get(0)
-            for pool in request.pools {
-                try connection.execute(
-                    "INSERT INTO pool (subnet_id, first, last, size) VALUES ($1::bigint, $2::inet, $3::inet, $4::numeric)",
-                    id, pool.first, pool.last, String(pool.count))
-            }
+            for pool in request.pools { try PoolTable.add(pool, to: id, in: connection) }
             try WireTable.touch(wire, in: connection)
             return id
         } catch let error as DatabaseError where error.constraint == "subnet_name_unique" {

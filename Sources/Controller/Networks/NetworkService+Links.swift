@@ -1,40 +1,9 @@
 package import Addressing
-package import IPAM
-internal import Inventory
-package import Postgres
+internal import IPAM
+internal import Postgres
 internal import SQL
 
-/// What a person changes of wires, subnets and links. Each is one transaction that places the touched adapters again,
-/// so that no answer is ever about the network as it was before.
-package struct NetworkService: Sendable {
-    /// What a change did to the adapters it touched.
-    package struct Effect: Sendable {
-        package let placed: Int
-        package let unplaced: Int
-    }
-
-    private let database: Database
-
-    package init(database: Database) {
-        self.database = database
-    }
-
-    package func createWire(name: String, site: String?) throws {
-        try Name.check(name, of: "wire")
-        if let site { try Name.check(site, of: "site") }
-        _ = try change { try WireTable.create(name: name, site: site, in: $0) }
-    }
-
-    package func createSubnet(_ request: SubnetRequest, onWire wireName: String) throws -> Effect {
-        try Name.check(request.name, of: "subnet")
-        return try change { connection in
-            let wire = try WireTable.named(wireName, in: connection)
-            _ = try SubnetTable.create(request, on: wire, in: connection)
-            try connection.execute(Queries.touchPrefix, request.cidr)
-            return try placeTouched(in: connection)
-        }
-    }
-
+extension NetworkService {
     /// Says that a switch, or its part on one host, is on a wire: a person's link, which every sync leaves alone.
     package func link(
         switch name: String, account: String?, host: String?, toWire wireName: String, native: VLANID
@@ -66,26 +35,6 @@ package struct NetworkService: Sendable {
             try connection.execute(Queries.touchSwitch, found.account, found.id)
             return try placeTouched(in: connection)
         }
-    }
-
-    // MARK: Parts
-
-    private func change<T>(_ body: (Connection) throws -> T) throws -> T {
-        try database.transaction { connection in
-            try AdvisoryLock.topology(exclusive: true).take(in: connection)
-            try Placement.prepare(in: connection)
-            return try body(connection)
-        }
-    }
-
-    private func placeTouched(in connection: Connection) throws -> Effect {
-        try Placement.place(account: nil, in: connection)
-        let row = try connection.query(
-            """
-            SELECT count(*) FILTER (WHERE p.reason IS NULL), count(*) FILTER (WHERE p.reason IS NOT NULL)
-            FROM touched t JOIN placement p USING (account_id, owner, owner_id, device, ip)
-            """)[0]
-        return Effect(placed: try row.get(0), unplaced: try row.get(1))
     }
 
     private func resolve(

@@ -1,0 +1,99 @@
+import Addressing
+import ArgumentParser
+import Controller
+import IPAM
+import Postgres
+
+struct IPCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ip", abstract: "Addresses and who holds them.",
+        subcommands: [Allocate.self, Release.self, List.self, Find.self])
+
+    struct Allocate: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Allocate addresses of a subnet's pools: all that are asked for, or none.",
+            discussion: """
+                Prints the addresses, one a line. With --key, asking again gives the same answer.
+
+                  wireloom ip allocate servers --owner build-42 --key build-42 --expires 2h
+                  wireloom ip allocate servers -n 3 --owner cluster-7
+                """)
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A subnet's name or id.") var subnet: String
+        @Option(name: [.customShort("n"), .long], help: "How many.") var count: Int = 1
+        @Option(help: "This one, even if it is in quarantine or reserved for the owner.") var address: String?
+        @Option(help: "Who it is for; default: who asks.") var owner: String?
+        @Option(help: "A name of yours for this request.") var key: String?
+        @Option(help: "step-up, step-down or random; default: the pool's.") var policy: AllocationPolicy?
+        @Option(help: "When it ends by itself: a duration, as 2h, or an RFC 3339 time.") var expires: String?
+        @Option(name: .shortAndLong, help: "table, json, yaml or csv.") var output: OutputFormat = .table
+
+        func run() throws {
+            let request = AllocationRequest(
+                subnet: subnet, count: count, policy: policy,
+                address: try address.map { text in try typed { try IPAddress(parsing: text) } },
+                owner: owner ?? Runtime.actor.name, key: key, expires: try expires.map(moment))
+            try Runtime.with(options) { runtime in
+                let allocation = try runtime.allocator.allocate(request)
+                let rows = allocation.addresses.map { address in
+                    JSONValue.object([
+                        "ip": .string("\(address)"), "subnet": .string(allocation.subnet.name),
+                        "prefix_length": .int(allocation.subnet.cidr.prefixLength),
+                        "gateway": allocation.subnet.gateway.map { .string("\($0)") } ?? .null,
+                        "vlan_id": .int(allocation.subnet.vlan.rawValue), "owner": .string(request.owner),
+                    ])
+                }
+                guard output != .table else { return allocation.addresses.forEach { print($0) } }
+                try Output.write(rows, of: .addresses, as: output)
+            }
+        }
+    }
+
+    struct Release: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Release allocated addresses into quarantine: all that are named, or none.",
+            discussion: "  wireloom ip release servers 10.20.0.100 10.20.0.101")
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A subnet's name or id.") var subnet: String
+        @Argument var addresses: [String]
+        @Option(help: "Refuse if they are allocated to somebody else.") var owner: String?
+
+        func run() throws {
+            let parsed = try addresses.map { text in try typed { try IPAddress(parsing: text) } }
+            try Runtime.with(options) { runtime in
+                try runtime.allocator.release(parsed, ofSubnet: subnet, owner: owner)
+                print("\(parsed.map(\.description).joined(separator: ", ")) of subnet \(subnet) released")
+            }
+        }
+    }
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the addresses of a subnet that are not free.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        @Argument(help: "A subnet's name or id.") var subnet: String
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let rows = try runtime.database.withConnection { connection in
+                    guard try !Listing.subnets.rows([subnet, nil], in: connection).isEmpty else {
+                        throw Failure("there is no subnet \"\(subnet)\"; see: wireloom subnet list", status: 65)
+                    }
+                    return try Listing.addresses.rows([subnet], in: connection)
+                }
+                try Output.write(rows, of: .addresses, as: format.output)
+            }
+        }
+    }
+
+    struct Find: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Find an address by itself, by MAC, or by the name of its VM or host.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        @Argument(help: "An IP address, a MAC address or a name.") var what: String
+        func run() throws {
+            let key = IPAddress(what)?.description ?? MACAddress(what)?.description ?? what
+            try listing(.found, [key], options, format)
+        }
+    }
+}

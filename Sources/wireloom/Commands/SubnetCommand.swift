@@ -1,0 +1,203 @@
+import Addressing
+import ArgumentParser
+import Controller
+import IPAM
+
+struct SubnetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "subnet", abstract: "IP subnets of the wires, their pools and reservations.",
+        subcommands: [
+            List.self, Show.self, Create.self, Update.self, Confirm.self, Delete.self, Pool.self, Reserve.self,
+            Unreserve.self,
+        ])
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the subnets.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        @Option(help: "Only of this wire.") var wire: String?
+        func run() throws { try listing(.subnets, [nil, wire], options, format) }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show one subnet, by name or id.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        @Argument var name: String
+        func run() throws { try show(.subnets, [name, nil], "subnet", name, options, format) }
+    }
+
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Create a subnet; known addresses in it are placed at once.",
+            discussion: """
+                  wireloom subnet create servers --wire campus --cidr 10.20.0.0/24 --vlan 20 \\
+                      --gateway 10.20.0.1 --pool 10.20.0.100-10.20.0.199
+                """)
+        @OptionGroup var options: GlobalOptions
+        @Argument var name: String
+        @Option var wire: String
+        @Option(help: "Network address and prefix length.") var cidr: String
+        @Option(name: .customLong("vlan"), help: "1 to 4094.") var vlanNumber: Int = 1
+        @Option var gateway: String?
+        @Option(help: "DNS servers, separated by commas.") var dns: String?
+        @Option(help: "The domain that guests append to host names.") var dnsSuffix: String?
+        @Option var description: String?
+        @Option(help: "FIRST-LAST, addresses that may be allocated; may be repeated.") var pool: [String] = []
+        @OptionGroup(title: "Of the pools") var pools: PoolOptions
+
+        func run() throws {
+            let request = SubnetRequest(
+                name: name, cidr: try typed { try CIDR(parsing: cidr) }, vlan: try vlan(vlanNumber),
+                gateway: try gateway.map { text in try typed { try IPAddress(parsing: text) } },
+                dns: try addresses(dns ?? ""), dnsSuffix: dnsSuffix, description: description,
+                pools: try pools.requests(pool))
+            try Runtime.with(options) { runtime in
+                let effect = try runtime.networks.createSubnet(request, onWire: wire)
+                print("subnet \(name) created: \(effect.sentence)")
+            }
+        }
+    }
+
+    struct Update: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Change a subnet; the addresses it touches are placed again at once.",
+            discussion: """
+                  wireloom subnet update servers --vlan 30
+                  wireloom subnet update servers --gateway none --name web-servers
+                """)
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A subnet's name or id.") var subnet: String
+        @Option(help: "A new name.") var name: String?
+        @Option(help: "Network address and prefix length.") var cidr: String?
+        @Option(name: .customLong("vlan"), help: "1 to 4094.") var vlanNumber: Int?
+        @Option(help: "An address, or none.") var gateway: String?
+        @Option(help: "DNS servers, separated by commas; an empty text for none.") var dns: String?
+        @Option(help: "The domain that guests append to host names; an empty text for none.") var dnsSuffix: String?
+        @Option(help: "An empty text for none.") var description: String?
+
+        func run() throws {
+            var edit = SubnetEdit()
+            edit.name = name
+            edit.cidr = try cidr.map { text in try typed { try CIDR(parsing: text) } }
+            edit.vlan = try vlanNumber.map(vlan)
+            if let gateway {
+                edit.gateway = .some(gateway == "none" ? nil : try typed { try IPAddress(parsing: gateway) })
+            }
+            edit.dns = try dns.map(addresses)
+            if let dnsSuffix { edit.dnsSuffix = .some(dnsSuffix.isEmpty ? nil : dnsSuffix) }
+            if let description { edit.description = .some(description.isEmpty ? nil : description) }
+            let change = edit
+            try Runtime.with(options) { runtime in
+                let effect = try runtime.networks.updateSubnet(subnet, change)
+                print("subnet \(name ?? subnet) changed: \(effect.sentence)")
+            }
+        }
+    }
+
+    struct Confirm: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say that a subnet that was found is right; no sync changes it any more.")
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A subnet's name or id.") var subnet: String
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let effect = try runtime.networks.updateSubnet(subnet, SubnetEdit())
+                print("subnet \(subnet) confirmed: \(effect.sentence)")
+            }
+        }
+    }
+
+    struct Delete: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a subnet; refused while something in it is in use.")
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A subnet's name or id.") var subnet: String
+        @Flag(help: "Let go of what is held, allocated and reserved in it.") var force = false
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let effect = try runtime.networks.deleteSubnet(subnet, force: force)
+                print("subnet \(subnet) deleted: \(effect.sentence)")
+            }
+        }
+    }
+
+    struct Reserve: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Keep addresses for an owner, who alone may be given them, by name.",
+            discussion: """
+                  wireloom subnet reserve servers 10.20.0.2-10.20.0.9 --owner "core routers" --expires 30d
+                """)
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A subnet's name or id.") var subnet: String
+        @Argument(help: "FIRST-LAST, or one address; also outside of the pools.") var range: String
+        @Option var owner: String
+        @Option var note: String?
+        @Option(help: "When it ends: a duration, as 12h or 30d, or an RFC 3339 time.") var expires: String?
+
+        func run() throws {
+            let range = try addressRange(range)
+            let expires = try expires.map(moment)
+            try Runtime.with(options) { runtime in
+                try runtime.networks.reserve(range, ofSubnet: subnet, owner: owner, note: note, expires: expires)
+                print("\(range) of subnet \(subnet) is reserved for \(owner)")
+            }
+        }
+    }
+
+    struct Unreserve: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "End the reservations of a range.")
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A subnet's name or id.") var subnet: String
+        @Argument(help: "FIRST-LAST, or one address.") var range: String
+
+        func run() throws {
+            let range = try addressRange(range)
+            try Runtime.with(options) { runtime in
+                try runtime.networks.unreserve(range, ofSubnet: subnet)
+                print("\(range) of subnet \(subnet) is no longer reserved")
+            }
+        }
+    }
+
+    struct Pool: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The ranges of a subnet that may be allocated from.", subcommands: [Add.self, Remove.self])
+
+        struct Add: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                abstract: "Add ranges; what adapters hold in them stays held.",
+                discussion: "  wireloom subnet pool add servers 10.20.0.100-10.20.0.199 --policy random")
+            @OptionGroup var options: GlobalOptions
+            @Argument(help: "A subnet's name or id.") var subnet: String
+            @Argument(help: "FIRST-LAST, or one address.") var ranges: [String]
+            @OptionGroup var pools: PoolOptions
+
+            func run() throws {
+                let requests = try pools.requests(ranges)
+                try Runtime.with(options) { runtime in
+                    try runtime.networks.addPools(requests, toSubnet: subnet)
+                    print("\(ranges.joined(separator: ", ")) of subnet \(subnet) may be allocated")
+                }
+            }
+        }
+
+        struct Remove: ParsableCommand {
+            static let configuration = CommandConfiguration(
+                abstract: "Take a range out of the pools; what is held in it stays held.")
+            @OptionGroup var options: GlobalOptions
+            @Argument(help: "A subnet's name or id.") var subnet: String
+            @Argument(help: "FIRST-LAST, or one address.") var range: String
+
+            func run() throws {
+                let range = try addressRange(range)
+                try Runtime.with(options) { runtime in
+                    try runtime.networks.removePools(range, ofSubnet: subnet)
+                    print("\(range) of subnet \(subnet) is in no pool any more")
+                }
+            }
+        }
+    }
+}

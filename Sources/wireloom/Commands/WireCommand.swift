@@ -1,0 +1,82 @@
+import Addressing
+import ArgumentParser
+import Controller
+
+struct WireCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wire", abstract: "Layer-2 networks, shared by all accounts.",
+        subcommands: [List.self, Show.self, Create.self, Link.self, Unlink.self])
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the wires.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        func run() throws { try listing(.wires, [nil], options, format) }
+    }
+
+    struct Show: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show one wire, by name or id.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        @Argument var name: String
+        func run() throws { try show(.wires, [name], "wire", name, options, format) }
+    }
+
+    struct Create: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Create a wire in advance.", discussion: "  wireloom wire create campus --site france")
+        @OptionGroup var options: GlobalOptions
+        @Argument var name: String
+        @Option(help: "Only accounts of this site, or of none, are linked to it automatically.") var site: String?
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                try runtime.networks.createWire(name: name, site: site)
+                print("wire \(name) created")
+            }
+        }
+    }
+
+    struct Link: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Say which wire a switch is on; no sync changes it.",
+            discussion: "  wireloom wire link dvs-1 campus --host esx-3.example.com")
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A switch's name or id.") var `switch`: String
+        @Argument var wire: String
+        @Option(help: "Only the switch's part on this host, or this host's standard switch.") var host: String?
+        @Option var account: String?
+        @Option(help: "The VLAN of untagged port groups, 1 to 4094.") var nativeVlan: Int = 1
+
+        func run() throws {
+            guard let native = VLANID(nativeVlan) else {
+                throw Failure("\(nativeVlan) is no VLAN id; it is a number from 1 to 4094", status: 65)
+            }
+            try Runtime.with(options) { runtime in
+                let effect = try runtime.networks.link(
+                    switch: `switch`, account: account, host: host, toWire: wire, native: native)
+                print("switch \(`switch`) is on wire \(wire): \(effect.sentence)")
+            }
+        }
+    }
+
+    struct Unlink: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Take a link away; the next sync links the switch by its evidence.")
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A switch's name or id.") var `switch`: String
+        @Option(help: "Only the pin of this host, or this host's standard switch.") var host: String?
+        @Option var account: String?
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let effect = try runtime.networks.unlink(switch: `switch`, account: account, host: host)
+                print("switch \(`switch`) unlinked: \(effect.sentence)")
+            }
+        }
+    }
+}
+
+extension NetworkService.Effect {
+    var sentence: String { "of the addresses it touches, \(placed) are placed and \(unplaced) are not" }
+}
