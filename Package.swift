@@ -78,6 +78,10 @@ let package = Package(
             path: "Tests/Support",
             exclude: ["vcenter"],
             swiftSettings: swiftSettings),
+        // Clients of an allocator, for tests that need processes of them.
+        .executableTarget(
+            name: "stress", dependencies: ["Addressing", "Controller", "IPAM", "Postgres"], path: "Tests/Stress",
+            swiftSettings: swiftSettings),
         tests("AddressingTests", ["Addressing"]),
         tests("TopologyTests", ["Topology", "Addressing"]),
         tests("PostgresTests", ["Postgres", "Addressing", "SQL"]),
@@ -87,7 +91,9 @@ let package = Package(
         tests("JobsTests", ["Jobs", "Postgres", "SQL"]),
         tests(
             "ControllerTests",
-            ["Addressing", "Controller", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere"]),
+            [
+                "Addressing", "Controller", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere", "stress",
+            ]),
         tests("EndToEndTests", ["Addressing", "Postgres"]),
     ]
 )

@@ -8,6 +8,7 @@ import Jobs
 import Logging
 import Postgres
 import SQL
+import Synchronization
 
 /// The options that every command has: where the database is and how much to say.
 struct GlobalOptions: ParsableArguments {
@@ -26,18 +27,16 @@ final class Runtime {
 
     var queue: JobQueue { JobQueue(database) }
     var accounts: AccountService { AccountService(database: database, secrets: secrets, actor: Self.actor) }
-    var networks: NetworkService { NetworkService(database: database, actor: Self.actor) }
+    func networks(rehearses: Bool = false) -> NetworkService {
+        NetworkService(database: database, actor: Self.actor, rehearses: rehearses)
+    }
     var allocator: Allocator { Allocator(database: database, actor: Self.actor) }
 
     /// - Throws: what stands in the way of the database, the schema or the key.
     init(_ options: GlobalOptions, maxConnections: Int = 16) throws {
         let environment = ProcessInfo.processInfo.environment
-        let level: Logger.Level = options.verbose ? .debug : .warning
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
-        }
+        Self.logLevel.withLock { $0 = options.verbose ? .debug : .warning }
+        _ = Self.logging
         let home = environment["WIRELOOM_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? EmbeddedCluster.defaultHome()
         let given = options.databaseURL ?? environment["WIRELOOM_DATABASE_URL"].flatMap { $0.isEmpty ? nil : $0 }
         if let given {
@@ -66,6 +65,15 @@ final class Runtime {
             try SecretBox.createKeyFile(at: file)
             secrets = try SecretBox(keyFile: file)
         }
+    }
+
+    private static let logLevel = Mutex(Logger.Level.warning)
+
+    /// Once a process: a command may run another one.
+    private static let logging: Void = LoggingSystem.bootstrap { label in
+        var handler = StreamLogHandler.standardError(label: label)
+        handler.logLevel = logLevel.withLock { $0 }
+        return handler
     }
 
     func close() {

@@ -22,15 +22,7 @@ struct CommandLineTool {
     /// Beside the test bundle, where the build puts it.
     static let program: String = {
         if let given = ProcessInfo.processInfo.environment["WIRELOOM_BINARY"] { return given }
-        var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-        while folder.path != "/" {
-            folder.deleteLastPathComponent()
-            let candidate = folder.appendingPathComponent("wireloom")
-            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate.path }
-        }
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        return root.appendingPathComponent(".build/debug/wireloom").path
+        return BuiltProgram.url("wireloom").path
     }()
 
     func start(_ arguments: [String], input: String = "", environment: [String: String] = [:]) throws -> Running {

@@ -39,6 +39,9 @@ ALTER TABLE address
     ADD CONSTRAINT address_state_known CHECK (state IN ('held', 'quarantined')),
     ADD CONSTRAINT address_held_by_nic CHECK (
         (state = 'held') = (account_id IS NOT NULL AND owner IS NOT NULL AND owner_id IS NOT NULL AND device IS NOT NULL));
+DROP INDEX address_holder;
+CREATE INDEX address_holder ON address (account_id, owner, owner_id, device) WHERE state = 'held';
+CREATE INDEX address_ip ON address (ip);
 DROP TABLE allocation_key;
 DROP TABLE reservation;
 DROP TABLE extent;

@@ -1,10 +1,10 @@
--- Ends the quarantines that are over, in subnet $1 or (NULL) everywhere: free where the address may be allocated and has
+-- Ends the quarantines that are over, at most $2, in subnet $1 or (NULL) everywhere: free where the address may be allocated and has
 -- been before, without a row elsewhere. Those that others hold locked wait for the next time.
 WITH due AS MATERIALIZED (
     SELECT a.subnet_id, a.ip, is_free_row(a.subnet_id, a.pool_id, a.ip) AS stays
     FROM address a
     WHERE a.state = 'quarantined' AND a.until <= now() AND ($1::bigint IS NULL OR a.subnet_id = $1)
-    ORDER BY a.subnet_id, a.ip LIMIT 10000
+    ORDER BY a.until LIMIT $2::int
     FOR UPDATE SKIP LOCKED
 ),
 dropped AS (

@@ -9,34 +9,66 @@ package struct NetworkService: Sendable {
     package struct Effect: Sendable {
         package let placed: Int
         package let unplaced: Int
+        /// Those that had no place before, as `web-1 10.20.0.5 -> servers`, sorted.
+        package let newlyPlaced: [String]
     }
 
     let database: Database
     let actor: Actor
 
-    package init(database: Database, actor: Actor) {
+    /// Whether every change is done and then taken back, so that a plan can never differ from the deed.
+    package let rehearses: Bool
+
+    package init(database: Database, actor: Actor, rehearses: Bool = false) {
         self.database = database
         self.actor = actor
+        self.rehearses = rehearses
     }
 
     /// One change of the network: alone, signed, and with the tables that placement needs.
     func change<T>(_ body: (Connection) throws -> T) throws -> T {
-        try database.transaction { connection in
-            try AdvisoryLock.topology(exclusive: true).take(in: connection)
-            try actor.declare(in: connection)
-            try Placement.prepare(in: connection)
-            return try body(connection)
+        var answer: T?
+        do {
+            return try database.transaction { connection in
+                try AdvisoryLock.topology(exclusive: true).take(in: connection)
+                try actor.declare(in: connection)
+                try Placement.prepare(in: connection)
+                let value = try body(connection)
+                guard rehearses else { return value }
+                answer = value
+                throw CurtainFalls()
+            }
+        } catch let end as CurtainFalls {
+            guard let answer else { throw end }
+            return answer
         }
     }
 
     /// Places what the change touched, and tells what became of it.
     func placeTouched(in connection: Connection) throws -> Effect {
+        try connection.script(
+            """
+            CREATE TEMP TABLE IF NOT EXISTS unplaced_before (LIKE touched) ON COMMIT DELETE ROWS;
+            TRUNCATE unplaced_before;
+            INSERT INTO unplaced_before SELECT t.* FROM touched t
+                JOIN placement p USING (account_id, owner, owner_id, device, ip) WHERE p.reason IS NOT NULL
+            """)
         try Placement.place(account: nil, in: connection)
         let row = try connection.query(
             """
-            SELECT count(*) FILTER (WHERE p.reason IS NULL), count(*) FILTER (WHERE p.reason IS NOT NULL)
+            SELECT count(*) FILTER (WHERE p.reason IS NULL), count(*) FILTER (WHERE p.reason IS NOT NULL),
+                ARRAY(SELECT coalesce(v.name, h.name, b.owner_id) || ' ' || host(b.ip) || ' -> ' || s.name
+                    FROM unplaced_before b
+                    JOIN placement q USING (account_id, owner, owner_id, device, ip)
+                    JOIN subnet s ON s.id = q.subnet_id
+                    LEFT JOIN vm v ON b.owner = 'vm' AND v.account_id = b.account_id AND v.id = b.owner_id
+                    LEFT JOIN host h ON b.owner = 'host' AND h.account_id = b.account_id AND h.id = b.owner_id
+                    WHERE q.reason IS NULL ORDER BY 1)
             FROM touched t JOIN placement p USING (account_id, owner, owner_id, device, ip)
             """)[0]
-        return Effect(placed: try row.get(0), unplaced: try row.get(1))
+        return Effect(placed: try row.get(0), unplaced: try row.get(1), newlyPlaced: try row.get(2))
     }
 }
+
+/// The end of a rehearsal: rolls its transaction back.
+private struct CurtainFalls: Error {}

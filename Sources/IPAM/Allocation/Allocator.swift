@@ -103,10 +103,12 @@ package struct Allocator: Sendable {
         let statement =
             request.count == 1
             ? (downwards ? Self.oneDown : Self.oneUp) : (downwards ? Queries.allocateDown : Queries.allocateUp)
-        let addresses: [IPAddress] = try connection.query(
-            statement, pool.id, request.count, request.owner, request.expires, key, actor.name, actor.origin
-        ).map { try $0.get(0) }
-        return addresses.isEmpty ? nil : addresses.sorted()
+        let rows = try connection.query(
+            statement, pool.id, request.count, request.owner, request.expires, key, actor.name, actor.origin)
+        guard let first = rows.first else { return nil }
+        // A few on the way, so that no allocation pays for many.
+        if try first.get(1, as: Bool.self) { try connection.execute(Queries.endQuarantines, pool.subnet, 8) }
+        return try rows.map { try $0.get(0, as: IPAddress.self) }.sorted()
     }
 
     // With the number written out the planner knows that it is one row, and joins it by the key.
@@ -210,7 +212,7 @@ package struct Allocator: Sendable {
             try AdvisoryLock.scarcity(subnet: subnet.id).take(in: connection)
             while ContinuousClock.now < end {
                 try connection.execute(Queries.endAllocations, subnet.id)
-                try connection.execute(Queries.endQuarantines, subnet.id)
+                try connection.execute(Queries.endQuarantines, subnet.id, SubnetTable.endedAtOnce)
                 let pools = try self.pools(of: subnet, in: connection)
                 for pool in pools {
                     while try freeRows(pools, in: connection) < request.count + Self.slack,

@@ -7,7 +7,7 @@ import Postgres
 struct IPCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ip", abstract: "Addresses and who holds them.",
-        subcommands: [Allocate.self, Release.self, List.self, Find.self])
+        subcommands: [Allocate.self, Release.self, List.self, Find.self, History.self])
 
     struct Allocate: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -94,6 +94,36 @@ struct IPCommand: ParsableCommand {
         func run() throws {
             let key = IPAddress(what)?.description ?? MACAddress(what)?.description ?? what
             try listing(.found, [key], options, format)
+        }
+    }
+
+    struct History: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Who had an address, since when, and who changed that.",
+            discussion: """
+                  wireloom ip history 10.20.0.11
+                  wireloom ip history 10.20.0.11 --at 2026-03-01T12:00:00Z
+                  wireloom ip history --vm web-1
+                """)
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var format: OutputOptions
+        @Argument(help: "An IP address.") var address: String?
+        @Option(help: "All addresses that this VM, host or owner ever had.") var vm: String?
+        @Option(help: "Only the state at this RFC 3339 time.") var at: String?
+
+        func validate() throws {
+            guard (address == nil) != (vm == nil) else { throw ValidationError("Give an address or --vm.") }
+        }
+
+        func run() throws {
+            let address = try address.map { text in try typed { try IPAddress(parsing: text) } }
+            let moment = try at.map { text -> Timestamp in
+                guard let moment = Timestamp(text) else {
+                    throw Failure("\"\(text)\" is no time; write it as 2026-03-01T12:00:00Z", status: 65)
+                }
+                return moment
+            }
+            try listing(.history, [address, vm, moment], options, format)
         }
     }
 }

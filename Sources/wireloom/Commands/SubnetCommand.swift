@@ -27,7 +27,7 @@ struct SubnetCommand: ParsableCommand {
         func run() throws { try show(.subnets, [name, nil], "subnet", name, options, format) }
     }
 
-    struct Create: ParsableCommand {
+    struct Create: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Create a subnet; known addresses in it are placed at once.",
             discussion: """
@@ -35,6 +35,7 @@ struct SubnetCommand: ParsableCommand {
                       --gateway 10.20.0.1 --pool 10.20.0.100-10.20.0.199
                 """)
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument var name: String
         @Option var wire: String
         @Option(help: "Network address and prefix length.") var cidr: String
@@ -46,20 +47,18 @@ struct SubnetCommand: ParsableCommand {
         @Option(help: "FIRST-LAST, addresses that may be allocated; may be repeated.") var pool: [String] = []
         @OptionGroup(title: "Of the pools") var pools: PoolOptions
 
-        func run() throws {
+        func change(_ networks: NetworkService) throws -> String {
             let request = SubnetRequest(
                 name: name, cidr: try typed { try CIDR(parsing: cidr) }, vlan: try vlan(vlanNumber),
                 gateway: try gateway.map { text in try typed { try IPAddress(parsing: text) } },
                 dns: try addresses(dns ?? ""), dnsSuffix: dnsSuffix, description: description,
                 pools: try pools.requests(pool))
-            try Runtime.with(options) { runtime in
-                let effect = try runtime.networks.createSubnet(request, onWire: wire)
-                print("subnet \(name) created: \(effect.sentence)")
-            }
+            let effect = try networks.createSubnet(request, onWire: wire)
+            return "subnet \(name) created: \(effect.sentence)"
         }
     }
 
-    struct Update: ParsableCommand {
+    struct Update: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Change a subnet; the addresses it touches are placed again at once.",
             discussion: """
@@ -67,6 +66,7 @@ struct SubnetCommand: ParsableCommand {
                   wireloom subnet update servers --gateway none --name web-servers
                 """)
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
         @Option(help: "A new name.") var name: String?
         @Option(help: "Network address and prefix length.") var cidr: String?
@@ -76,7 +76,7 @@ struct SubnetCommand: ParsableCommand {
         @Option(help: "The domain that guests append to host names; an empty text for none.") var dnsSuffix: String?
         @Option(help: "An empty text for none.") var description: String?
 
-        func run() throws {
+        func change(_ networks: NetworkService) throws -> String {
             var edit = SubnetEdit()
             edit.name = name
             edit.cidr = try cidr.map { text in try typed { try CIDR(parsing: text) } }
@@ -88,77 +88,71 @@ struct SubnetCommand: ParsableCommand {
             if let dnsSuffix { edit.dnsSuffix = .some(dnsSuffix.isEmpty ? nil : dnsSuffix) }
             if let description { edit.description = .some(description.isEmpty ? nil : description) }
             let change = edit
-            try Runtime.with(options) { runtime in
-                let effect = try runtime.networks.updateSubnet(subnet, change)
-                print("subnet \(name ?? subnet) changed: \(effect.sentence)")
-            }
+            let effect = try networks.updateSubnet(subnet, change)
+            return "subnet \(name ?? subnet) changed: \(effect.sentence)"
         }
     }
 
-    struct Confirm: ParsableCommand {
+    struct Confirm: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Say that a subnet that was found is right; no sync changes it any more.")
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
 
-        func run() throws {
-            try Runtime.with(options) { runtime in
-                let effect = try runtime.networks.updateSubnet(subnet, SubnetEdit())
-                print("subnet \(subnet) confirmed: \(effect.sentence)")
-            }
+        func change(_ networks: NetworkService) throws -> String {
+            let effect = try networks.updateSubnet(subnet, SubnetEdit())
+            return "subnet \(subnet) confirmed: \(effect.sentence)"
         }
     }
 
-    struct Delete: ParsableCommand {
+    struct Delete: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Delete a subnet; refused while something in it is in use.")
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
         @Flag(help: "Let go of what is held, allocated and reserved in it.") var force = false
 
-        func run() throws {
-            try Runtime.with(options) { runtime in
-                let effect = try runtime.networks.deleteSubnet(subnet, force: force)
-                print("subnet \(subnet) deleted: \(effect.sentence)")
-            }
+        func change(_ networks: NetworkService) throws -> String {
+            let effect = try networks.deleteSubnet(subnet, force: force)
+            return "subnet \(subnet) deleted: \(effect.sentence)"
         }
     }
 
-    struct Reserve: ParsableCommand {
+    struct Reserve: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Keep addresses for an owner, who alone may be given them, by name.",
             discussion: """
                   wireloom subnet reserve servers 10.20.0.2-10.20.0.9 --owner "core routers" --expires 30d
                 """)
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
         @Argument(help: "FIRST-LAST, or one address; also outside of the pools.") var range: String
         @Option var owner: String
         @Option var note: String?
         @Option(help: "When it ends: a duration, as 12h or 30d, or an RFC 3339 time.") var expires: String?
 
-        func run() throws {
+        func change(_ networks: NetworkService) throws -> String {
             let range = try addressRange(range)
             let expires = try expires.map(moment)
-            try Runtime.with(options) { runtime in
-                try runtime.networks.reserve(range, ofSubnet: subnet, owner: owner, note: note, expires: expires)
-                print("\(range) of subnet \(subnet) is reserved for \(owner)")
-            }
+            try networks.reserve(range, ofSubnet: subnet, owner: owner, note: note, expires: expires)
+            return "\(range) of subnet \(subnet) is reserved for \(owner)"
         }
     }
 
-    struct Unreserve: ParsableCommand {
+    struct Unreserve: NetworkChange {
         static let configuration = CommandConfiguration(abstract: "End the reservations of a range.")
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
         @Argument(help: "FIRST-LAST, or one address.") var range: String
 
-        func run() throws {
+        func change(_ networks: NetworkService) throws -> String {
             let range = try addressRange(range)
-            try Runtime.with(options) { runtime in
-                try runtime.networks.unreserve(range, ofSubnet: subnet)
-                print("\(range) of subnet \(subnet) is no longer reserved")
-            }
+            try networks.unreserve(range, ofSubnet: subnet)
+            return "\(range) of subnet \(subnet) is no longer reserved"
         }
     }
 
@@ -166,37 +160,35 @@ struct SubnetCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "The ranges of a subnet that may be allocated from.", subcommands: [Add.self, Remove.self])
 
-        struct Add: ParsableCommand {
+        struct Add: NetworkChange {
             static let configuration = CommandConfiguration(
                 abstract: "Add ranges; what adapters hold in them stays held.",
                 discussion: "  wireloom subnet pool add servers 10.20.0.100-10.20.0.199 --policy random")
             @OptionGroup var options: GlobalOptions
+            @OptionGroup var rehearsal: RehearsalOptions
             @Argument(help: "A subnet's name or id.") var subnet: String
             @Argument(help: "FIRST-LAST, or one address.") var ranges: [String]
             @OptionGroup var pools: PoolOptions
 
-            func run() throws {
+            func change(_ networks: NetworkService) throws -> String {
                 let requests = try pools.requests(ranges)
-                try Runtime.with(options) { runtime in
-                    try runtime.networks.addPools(requests, toSubnet: subnet)
-                    print("\(ranges.joined(separator: ", ")) of subnet \(subnet) may be allocated")
-                }
+                try networks.addPools(requests, toSubnet: subnet)
+                return "\(ranges.joined(separator: ", ")) of subnet \(subnet) may be allocated"
             }
         }
 
-        struct Remove: ParsableCommand {
+        struct Remove: NetworkChange {
             static let configuration = CommandConfiguration(
                 abstract: "Take a range out of the pools; what is held in it stays held.")
             @OptionGroup var options: GlobalOptions
+            @OptionGroup var rehearsal: RehearsalOptions
             @Argument(help: "A subnet's name or id.") var subnet: String
             @Argument(help: "FIRST-LAST, or one address.") var range: String
 
-            func run() throws {
+            func change(_ networks: NetworkService) throws -> String {
                 let range = try addressRange(range)
-                try Runtime.with(options) { runtime in
-                    try runtime.networks.removePools(range, ofSubnet: subnet)
-                    print("\(range) of subnet \(subnet) is in no pool any more")
-                }
+                try networks.removePools(range, ofSubnet: subnet)
+                return "\(range) of subnet \(subnet) is in no pool any more"
             }
         }
     }

@@ -22,61 +22,54 @@ struct WireCommand: ParsableCommand {
         func run() throws { try show(.wires, [name], "wire", name, options, format) }
     }
 
-    struct Create: ParsableCommand {
+    struct Create: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Create a wire in advance.", discussion: "  wireloom wire create campus --site france")
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument var name: String
         @Option(help: "Only accounts of this site, or of none, are linked to it automatically.") var site: String?
 
-        func run() throws {
-            try Runtime.with(options) { runtime in
-                try runtime.networks.createWire(name: name, site: site)
-                print("wire \(name) created")
-            }
+        func change(_ networks: NetworkService) throws -> String {
+            try networks.createWire(name: name, site: site)
+            return "wire \(name) created"
         }
     }
 
-    struct Link: ParsableCommand {
+    struct Link: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Say which wire a switch is on; no sync changes it.",
             discussion: "  wireloom wire link dvs-1 campus --host esx-3.example.com")
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A switch's name or id.") var `switch`: String
         @Argument var wire: String
         @Option(help: "Only the switch's part on this host, or this host's standard switch.") var host: String?
         @Option var account: String?
         @Option(help: "The VLAN of untagged port groups, 1 to 4094.") var nativeVlan: Int = 1
 
-        func run() throws {
+        func change(_ networks: NetworkService) throws -> String {
             guard let native = VLANID(nativeVlan) else {
                 throw Failure("\(nativeVlan) is no VLAN id; it is a number from 1 to 4094", status: 65)
             }
-            try Runtime.with(options) { runtime in
-                let effect = try runtime.networks.link(
-                    switch: `switch`, account: account, host: host, toWire: wire, native: native)
-                print("switch \(`switch`) is on wire \(wire): \(effect.sentence)")
-            }
+            let effect = try networks.link(
+                switch: `switch`, account: account, host: host, toWire: wire, native: native)
+            return "switch \(`switch`) is on wire \(wire): \(effect.sentence)"
         }
     }
 
-    struct Unlink: ParsableCommand {
+    struct Unlink: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Take a link away; the next sync links the switch by its evidence.")
         @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A switch's name or id.") var `switch`: String
         @Option(help: "Only the pin of this host, or this host's standard switch.") var host: String?
         @Option var account: String?
 
-        func run() throws {
-            try Runtime.with(options) { runtime in
-                let effect = try runtime.networks.unlink(switch: `switch`, account: account, host: host)
-                print("switch \(`switch`) unlinked: \(effect.sentence)")
-            }
+        func change(_ networks: NetworkService) throws -> String {
+            let effect = try networks.unlink(switch: `switch`, account: account, host: host)
+            return "switch \(`switch`) unlinked: \(effect.sentence)"
         }
     }
-}
-
-extension NetworkService.Effect {
-    var sentence: String { "of the addresses it touches, \(placed) are placed and \(unplaced) are not" }
 }
