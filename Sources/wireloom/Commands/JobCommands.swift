@@ -104,6 +104,29 @@ struct JobCommand: ParsableCommand {
     }
 }
 
+/// How a command takes jobs.
+struct WorkerOptions: ParsableArguments {
+    @Option(help: "How many syncs run at once here.") var workers = 8
+    @Option(help: "How long this process may be silent before others take its jobs over; default 30s.")
+    var lease: Interval?
+
+    func validate() throws {
+        if !(1...64).contains(workers) { throw ValidationError("--workers is a number from 1 to 64") }
+        if let lease, !(.seconds(1)...(.seconds(3600))).contains(lease.duration) {
+            throw ValidationError("--lease is a time from 1s to 1h")
+        }
+    }
+
+    /// Enough for every lane, and for what the runner and the command do beside them.
+    var maxConnections: Int { workers + 8 }
+
+    var configuration: Runner.Configuration {
+        var configuration = Runner.Configuration(worker: Runtime.workerName, width: workers)
+        if let lease { configuration.lease = lease.duration }
+        return configuration
+    }
+}
+
 struct SyncCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sync", abstract: "Queue a sync of accounts.",
@@ -120,15 +143,14 @@ struct SyncCommand: ParsableCommand {
     @Flag(help: "Run or follow the jobs to their end.") var wait = false
     @Flag(help: "Apply the releases that the release breaker would stop.") var acceptReleases = false
     @Flag(help: "Exit with 1 also when there are findings.") var strict = false
-    @Option(help: "How many syncs run at once here.") var workers = 8
+    @OptionGroup var worker: WorkerOptions
 
     func validate() throws {
         if all != names.isEmpty { throw ValidationError("give names of accounts, or --all") }
-        if !(1...64).contains(workers) { throw ValidationError("--workers is a number from 1 to 64") }
     }
 
     func run() throws {
-        let rows = try Runtime.with(options, maxConnections: workers + 8) { runtime -> [JobRow] in
+        let rows = try Runtime.with(options, maxConnections: worker.maxConnections) { runtime -> [JobRow] in
             let accounts = try runtime.accounts.selected(names: names, all: all)
             if accounts.isEmpty {
                 Output.note("there is no enabled account; see: wireloom account add --help")
@@ -147,7 +169,7 @@ struct SyncCommand: ParsableCommand {
                 Output.note("they run when `wireloom serve` takes them; add --wait to run them here")
                 return []
             }
-            var configuration = Runner.Configuration(worker: Runtime.workerName, width: workers)
+            var configuration = worker.configuration
             configuration.only = ids
             let runner = Runner(
                 runtime.queue,
@@ -170,11 +192,7 @@ struct ServeCommand: ParsableCommand {
         discussion: "Stops gracefully on SIGTERM and SIGINT: running syncs get 20 seconds to finish.")
 
     @OptionGroup var options: GlobalOptions
-    @Option(help: "How many syncs run at once.") var workers = 8
-
-    func validate() throws {
-        if !(1...64).contains(workers) { throw ValidationError("--workers is a number from 1 to 64") }
-    }
+    @OptionGroup var worker: WorkerOptions
 
     func run() throws {
         // Signals become a read of this pipe's worth of dispatch: blocked first, so that none is lost.
@@ -189,15 +207,15 @@ struct ServeCommand: ParsableCommand {
             return source
         }
         defer { for source in sources { source.cancel() } }
-        try Runtime.with(options, maxConnections: workers + 8) { runtime in
+        try Runtime.with(options, maxConnections: worker.maxConnections) { runtime in
             let runner = Runner(
                 runtime.queue,
                 handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)],
-                Runner.Configuration(worker: Runtime.workerName, width: workers))
+                worker.configuration)
             let scheduler = Scheduler(runtime.queue)
             runner.start()
             scheduler.start()
-            Output.note("serving with \(workers) workers; stop with SIGTERM or Ctrl-C")
+            Output.note("serving with \(worker.workers) workers; stop with SIGTERM or Ctrl-C")
             stop.wait()
             Output.note("stopping: running jobs may finish")
             scheduler.stop()
