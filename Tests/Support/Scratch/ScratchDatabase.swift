@@ -29,6 +29,15 @@ package final class ScratchDatabase: Sendable {
         database = Database(DatabaseConfiguration(uri: uri, applicationName: "test", maxConnections: maxConnections))
     }
 
+    /// A database like another, whose sessions are ended for it.
+    package init(copyOf original: ScratchDatabase) throws {
+        server = original.server
+        try original.terminateSessions()
+        name = try server.copy(original.name)
+        uri = server.uri(name)
+        database = Database(DatabaseConfiguration(uri: uri, applicationName: "test", maxConnections: 16))
+    }
+
     deinit { close() }
 
     /// Closes the pool and drops the database, whoever is still connected; a second call does nothing.

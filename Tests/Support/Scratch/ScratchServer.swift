@@ -80,7 +80,11 @@ package final class ScratchServer: Sendable {
 
     /// A database copied from the template that `prepare` fills, once for each `key` in this process.
     func create(template key: String?, prepare: (Database) throws -> Void) throws -> String {
-        let template = try key.map { try self.template($0, prepare) } ?? "template0"
+        try copy(try key.map { try self.template($0, prepare) } ?? "template0")
+    }
+
+    /// A database copied from one that nobody is connected to.
+    func copy(_ template: String) throws -> String {
         let number = counter.withLock { count in
             count += 1
             return count

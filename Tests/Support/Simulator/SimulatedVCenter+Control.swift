@@ -100,6 +100,7 @@ extension SimulatedVCenter {
         try put("POST", "/fault", form)
     }
 
+    /// Nothing goes wrong any more, and calls that are being delayed go on.
     package func clearFaults() throws {
         try client.send("DELETE", "/fault")
     }

@@ -26,6 +26,7 @@ type front struct {
 
 	mu      sync.Mutex
 	faults  []*fault
+	cleared chan struct{} // closed when nothing goes wrong any more
 	stats   stats
 	expired chan struct{} // closed when all sessions are ended
 }
@@ -67,7 +68,9 @@ func newStats() stats {
 }
 
 func newFront(w *inventory) *front {
-	f := &front{inventory: w, service: w.model.Service, stats: newStats(), expired: make(chan struct{})}
+	f := &front{
+		inventory: w, service: w.model.Service, stats: newStats(), cleared: make(chan struct{}), expired: make(chan struct{}),
+	}
 	f.service.RegisterSDK(simulator.Map)
 	return f
 }
@@ -93,9 +96,10 @@ func (f *front) serveSDK(out http.ResponseWriter, in *http.Request) {
 	method, this := operation(request)
 	f.begin(method)
 	defer f.end(method)
-	broken := f.draw(method)
+	broken, cleared := f.draw(method)
 	if broken.DelayMS > 0 {
 		select {
+		case <-cleared:
 		case <-time.After(time.Duration(broken.DelayMS) * time.Millisecond):
 		case <-in.Context().Done():
 			return
@@ -348,10 +352,12 @@ func (f *front) clearFaults() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = nil
+	close(f.cleared)
+	f.cleared = make(chan struct{})
 }
 
-// draw takes what shall go wrong with this call, one of each kind, and uses it up.
-func (f *front) draw(method string) fault {
+// draw takes what shall go wrong with this call, one of each kind, and uses it up; and what ends a delay early.
+func (f *front) draw(method string) (fault, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var drawn fault
@@ -379,7 +385,7 @@ func (f *front) draw(method string) fault {
 		}
 	}
 	f.faults = left
-	return drawn
+	return drawn, f.cleared
 }
 
 type hidden struct {
