@@ -1,23 +1,33 @@
 import Foundation
 import Support
+import Testing
 
 /// The built `wireloom`, run as a person would, on a database of its own.
-struct CommandLineTool {
+struct CommandLineTool: Sendable {
     struct Result {
         let status: Int32
         let output: String
         let errors: String
     }
 
-    let scratch: ScratchDatabase
+    /// `nil`: the private PostgreSQL that wireloom makes for itself in its home.
+    let scratch: ScratchDatabase?
     let home: String
 
     init() throws {
-        scratch = try ScratchDatabase(migrated: false)
-        home = NSTemporaryDirectory() + "wireloom-home-" + UUID().uuidString
-        try FileManager.default.createDirectory(
-            atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try self.init(scratch: ScratchDatabase(migrated: false))
     }
+
+    /// - Parameter home: an existing one, which holds the key; `nil`: one of its own.
+    init(scratch: ScratchDatabase?, home: String? = nil) throws {
+        self.scratch = scratch
+        self.home = home ?? Self.newHome()
+        try FileManager.default.createDirectory(
+            atPath: self.home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    }
+
+    /// The path of a home that does not exist yet.
+    static func newHome() -> String { NSTemporaryDirectory() + "wireloom-home-" + UUID().uuidString }
 
     /// Beside the test bundle, where the build puts it.
     static let program: String = {
@@ -30,7 +40,7 @@ struct CommandLineTool {
         process.executableURL = URL(fileURLWithPath: Self.program)
         process.arguments = arguments
         var variables = ProcessInfo.processInfo.environment
-        variables["WIRELOOM_DATABASE_URL"] = scratch.uri
+        variables["WIRELOOM_DATABASE_URL"] = scratch?.uri
         variables["WIRELOOM_HOME"] = home
         variables["WIRELOOM_KEY_FILE"] = nil
         variables["COLUMNS"] = "80"
@@ -50,18 +60,24 @@ struct CommandLineTool {
     }
 
     func add(_ vcenter: SimulatedVCenter, as name: String, site: String? = nil, _ more: String...) throws -> Result {
+        try startAdding(vcenter, as: name, (site.map { ["--site", $0] } ?? []) + more).finish()
+    }
+
+    func startAdding(_ vcenter: SimulatedVCenter, as name: String, _ more: [String] = []) throws -> Running {
         try start(
             [
                 "account", "add", name, "--url", vcenter.url, "--username", vcenter.username, "--password-stdin",
                 "--thumbprint", vcenter.thumbprint,
-            ] + (site.map { ["--site", $0] } ?? []) + more, input: vcenter.password + "\n"
-        ).finish()
+            ] + more, input: vcenter.password + "\n")
     }
 
     final class Running {
         let process: Process
         private let output: URL
         private let errors: URL
+
+        /// What it said on standard error until now.
+        var errorsSoFar: String { (try? String(contentsOf: errors, encoding: .utf8)) ?? "" }
 
         init(_ process: Process, input: String) throws {
             self.process = process
@@ -78,8 +94,20 @@ struct CommandLineTool {
             try pipe.fileHandleForWriting.close()
         }
 
+        func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
+
+        /// Waits for its end. A process that does not end is killed, and fails the test.
         func finish() throws -> Result {
-            process.waitUntilExit()
+            let ended = DispatchSemaphore(value: 0)
+            Thread.detachNewThread { [process] in
+                process.waitUntilExit()
+                ended.signal()
+            }
+            if ended.wait(timeout: .now() + .seconds(180)) == .timedOut {
+                Issue.record("wireloom \((process.arguments ?? []).joined(separator: " ")) did not end")
+                send(SIGKILL)
+                process.waitUntilExit()
+            }
             defer { for file in [output, errors] { try? FileManager.default.removeItem(at: file) } }
             return Result(
                 status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,

@@ -11,7 +11,7 @@ struct CrashTests {
         #expect(try tool.add(vcenter, as: "paris").status == 0)
         try vcenter.inject(.delay(milliseconds: 60_000), method: "WaitForUpdatesEx")
         let running = try tool.start(["sync", "paris", "--wait"])
-        try until { try tool.json("job", "list").contains { $0["phase"] as? String == "reading" } }
+        try until("it reads") { try tool.json("job", "list").contains { $0["phase"] as? String == "reading" } }
         kill(running.process.processIdentifier, SIGKILL)
         _ = try running.finish()
         try vcenter.clearFaults()
@@ -33,20 +33,11 @@ struct CrashTests {
         for round in 1...2 {
             let before = try ended()
             let server = try tool.start(["serve", "--workers", "2"])
-            try until { try ended() >= before + 2 }
+            try until("two syncs ended") { try ended() >= before + 2 }
             kill(server.process.processIdentifier, SIGTERM)
             #expect(try server.finish().status == 0, "round \(round)")
         }
         #expect(try tool.json("job", "list").allSatisfy { $0["state"] as? String != "failed" })
         withExtendedLifetime(vcenter) {}
-    }
-
-    /// Looks again until it is so; a watchdog, not a measure.
-    private func until(_ condition: () throws -> Bool) throws {
-        let deadline = Date().addingTimeInterval(120)
-        while try !condition() {
-            try #require(Date() < deadline, "waited two minutes in vain")
-            Thread.sleep(forTimeInterval: 0.2)
-        }
     }
 }
