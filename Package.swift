@@ -94,6 +94,6 @@ let package = Package(
             [
                 "Addressing", "Controller", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere", "stress",
             ]),
-        tests("EndToEndTests", ["Addressing", "Postgres"]),
+        tests("EndToEndTests", ["Addressing", "EmbeddedPostgres", "Postgres", logging]),
     ]
 )

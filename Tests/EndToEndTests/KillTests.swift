@@ -1,0 +1,88 @@
+import Foundation
+import Support
+import Testing
+
+/// Four syncs at once, each held at a moment of its own, and then the blow.
+@Suite("Kills", .serialized)
+struct KillTests {
+    private static let moments: [[Brakes.Moment]] = [
+        [.reading, .staging, .merging, .linking], [.placing, .ending, .committing, .committed],
+    ]
+
+    @Test(
+        "kill -9 of the controller leaves each account as before its sync or as after, and the next sync needs no help")
+    func controller() throws {
+        let world = try CrashWorld(isPrivate: false)
+        for moments in Self.moments {
+            let place = try world.copy()
+            let brakes = try Brakes(place.database, world.held(at: moments))
+            let sync = try place.tool.start(["sync", "--all", "--wait", "--workers", "4", "--lease", "2s"])
+            try until("each sync is where it is to be held") { try brakes.hold() }
+            sync.send(SIGKILL)
+            _ = try sync.finish()
+            try brakes.release()
+            try until("the server has noticed") {
+                try place.database.count(
+                    """
+                    SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'wireloom'
+                    """) == 0
+            }
+            // What was in COMMIT is committed, for the server outlives its client.
+            try check(world, place, committed: [.committing, .committed], at: moments)
+        }
+        world.remove()
+    }
+
+    @Test("kill -9 of PostgreSQL leaves each account as before its sync or as after, and the next sync needs no help")
+    func database() throws {
+        let world = try CrashWorld(isPrivate: true)
+        for moments in Self.moments {
+            let place = try world.copy()
+            let brakes = try Brakes(place.database, world.held(at: moments))
+            let sync = try place.tool.start(["sync", "--all", "--wait", "--workers", "4", "--lease", "2s"])
+            try until("each sync is where it is to be held") { try brakes.hold() }
+            try killServer(of: place.tool.home)
+            try brakes.release()
+            let result = try sync.finish()
+            #expect(result.status == 69 || result.status == 1, "\(result.status) \(result.errors)")
+            try place.tool.all([["status"]])
+            try check(world, place, committed: [.committed], at: moments)
+            place.remove()
+        }
+        world.remove()
+    }
+
+    private func check(
+        _ world: CrashWorld, _ place: CrashWorld.Place, committed: Set<Brakes.Moment>, at moments: [Brakes.Moment]
+    ) throws {
+        for (account, moment) in zip(world.accounts, moments) {
+            let found = try place.database.inventory(of: account.name)
+            let expected = committed.contains(moment) ? account.afterOne : account.before
+            #expect(Set(found).symmetricDifference(expected) == [], "killed while \(moment)")
+        }
+        let result = try place.tool.run("sync", "--all", "--wait", "--lease", "2s")
+        #expect(result.status == 0, "\(result.errors)")
+        for (account, moment) in zip(world.accounts, moments) {
+            let found = try place.database.inventory(of: account.name)
+            let expected = committed.contains(moment) ? account.afterTwo : account.afterOne
+            #expect(Set(found).symmetricDifference(expected) == [], "the sync after one killed while \(moment)")
+        }
+    }
+
+    /// Every process of the private server, at once.
+    private func killServer(of home: String) throws {
+        let file = try String(contentsOfFile: "\(home)/cluster/data/postmaster.pid", encoding: .utf8)
+        let postmaster = try #require(file.split(separator: "\n").first.flatMap { pid_t($0) })
+        // Stopped, so that it starts no more while its children are looked for.
+        kill(postmaster, SIGSTOP)
+        let children = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.filter {
+            // "PID (NAME) STATE PARENT ..."
+            let status = (try? String(contentsOfFile: "/proc/\($0)/stat", encoding: .utf8)) ?? ""
+            let fields = status.split(separator: ")").last?.split(separator: " ") ?? []
+            return fields.count > 1 && pid_t(fields[1]) == postmaster
+        }
+        #expect(children.count > 4)
+        for process in [postmaster] + children { kill(process, SIGKILL) }
+    }
+}
