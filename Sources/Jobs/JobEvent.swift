@@ -23,7 +23,8 @@ package struct JobEvent: Sendable {
 }
 
 enum JobEventSQL {
-    /// `$1` job, `$2` an array of objects. The order of the array becomes the order of `seq`.
+    /// `$1` job, `$2` an array of objects, `$3` the attempt that says it. The order of the array becomes the order of `seq`.
+    /// A worker that lost the job to another attempt says nothing more in its log.
     static let insert = """
         INSERT INTO job_event (job_id, at, level, code, subject, message, fix)
         SELECT $1::bigint, clock_timestamp() - make_interval(secs => e.age), e.level, e.code, e.subject, e.message, e.fix
@@ -31,6 +32,7 @@ enum JobEventSQL {
             jsonb_to_recordset($2::jsonb)
             AS (age float8, level text, code text, subject text, message text, fix text)
         ) WITH ORDINALITY AS e (age, level, code, subject, message, fix, n)
+        WHERE EXISTS (SELECT FROM job WHERE id = $1::bigint AND attempt = $3::int)
         ORDER BY e.n
         """
 

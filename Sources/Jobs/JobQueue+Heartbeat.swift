@@ -74,10 +74,11 @@ extension JobQueue {
         }
     }
 
-    /// Appends to a job's log, in the order given.
-    func append(_ drafts: [Draft], to id: JobID, in connection: Connection) throws {
+    /// Appends to a job's log, in the order given; nothing where the job is another attempt's by now.
+    func append(_ drafts: [Draft], to claim: Claim, in connection: Connection) throws {
         guard !drafts.isEmpty else { return }
-        try connection.execute(JobEventSQL.insert, id.value, try JSON(encoding: drafts))
+        try connection.execute(
+            JobEventSQL.insert, claim.id.value, try JSON(encoding: drafts), Int32(clamping: claim.attempt))
     }
 }
 

@@ -92,7 +92,7 @@ final class Pulse: Sendable {
         let drafts = context.takeDrafts()
         guard !drafts.isEmpty else { return }
         do {
-            try connection.run { try queue.append(drafts, to: context.job.id, in: $0) }
+            try connection.run { try queue.append(drafts, to: context.job.claim, in: $0) }
         } catch let error as DatabaseError where error.code == .conflict {
             // The job is deleted, and its log with it.
             return

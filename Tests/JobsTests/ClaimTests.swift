@@ -124,7 +124,7 @@ struct ClaimTests {
                 #expect(try other.beat([beat], lease: .seconds(9), in: connection) == [job.claim: .held])
                 let draft = JobQueue.Draft(
                     level: "info", code: "c", subject: nil, message: "m", fix: nil, at: .now)
-                try other.append([draft], to: id, in: connection)
+                try other.append([draft], to: job.claim, in: connection)
             }
             try JobQueue.end(job, .done(findings: 0), in: connection)
         }

@@ -136,16 +136,21 @@ struct QueueTests {
         #expect(try fixture.count("SELECT max_attempts FROM job WHERE id = \(again.id)") == 5)
     }
 
-    @Test("a job's log keeps the order it was written in and is read on from any line, without what text cannot hold")
+    @Test(
+        "a job's log keeps the order it was written in and is read on from any line, without what text cannot hold and what a lost attempt says"
+    )
     func events() throws {
         let fixture = try Fixture()
         let id = try fixture.enqueue("a")
         func draft(_ text: String, _ level: JobEvent.Level = .info) -> JobQueue.Draft {
             JobQueue.Draft(level: level.rawValue, code: "c", subject: nil, message: text, fix: "f", at: .now)
         }
+        let claim = try fixture.claim().claim
         try fixture.database.withConnection { connection in
-            try fixture.queue.append((0..<50).map { draft("line \($0)") }, to: id, in: connection)
-            try fixture.queue.append([draft("nul\0nul", .finding)], to: id, in: connection)
+            try fixture.queue.append((0..<50).map { draft("line \($0)") }, to: claim, in: connection)
+            try fixture.queue.append([draft("nul\0nul", .finding)], to: claim, in: connection)
+            // The job is another attempt's.
+            try fixture.queue.append([draft("late")], to: JobQueue.Claim(id: id, attempt: 0), in: connection)
         }
         let all = try fixture.queue.events(id)
         #expect(all.map(\.message) == (0..<50).map { "line \($0)" } + ["nulnul"])
