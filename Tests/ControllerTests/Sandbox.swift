@@ -12,7 +12,8 @@ import VSphere
 final class Sandbox {
     let scratch: ScratchDatabase
     let secrets: SecretBox
-    private let keyFile: String
+    /// `nil`: another sandbox's.
+    private let keyFile: String?
 
     var database: Database { scratch.database }
     let actor = Actor(name: "tester", origin: "tests")
@@ -23,13 +24,21 @@ final class Sandbox {
 
     init() throws {
         scratch = try ScratchDatabase()
-        keyFile = NSTemporaryDirectory() + "wireloom-key-" + UUID().uuidString
+        let keyFile = NSTemporaryDirectory() + "wireloom-key-" + UUID().uuidString
+        self.keyFile = keyFile
         try SecretBox.createKeyFile(at: keyFile)
         secrets = try SecretBox(keyFile: keyFile)
     }
 
+    /// The same accounts, networks and inventory once more.
+    init(copyOf original: Sandbox) throws {
+        scratch = try ScratchDatabase(copyOf: original.scratch)
+        keyFile = nil
+        secrets = original.secrets
+    }
+
     deinit {
-        unlink(keyFile)
+        if let keyFile { unlink(keyFile) }
         scratch.close()
     }
 
@@ -47,6 +56,11 @@ final class Sandbox {
     /// Syncs these accounts at once and returns their jobs, by id.
     @discardableResult
     func sync(_ names: String..., acceptReleases: Bool = false) throws -> [JobRow] {
+        try sync(names, acceptReleases: acceptReleases)
+    }
+
+    @discardableResult
+    func sync(_ names: [String], acceptReleases: Bool = false) throws -> [JobRow] {
         let selected = try accounts.selected(names: names, all: false)
         let ids = try selected.map { try accounts.queueSync($0, acceptReleases: acceptReleases).id }
         var configuration = Runner.Configuration(worker: "test-\(UUID().uuidString)", width: 4)
