@@ -8,6 +8,7 @@ package enum Queries {
     package static let allocateOne = SQLFiles.text(PackageResources.allocate_one_sql)
     package static let allocateThese = SQLFiles.text(PackageResources.allocate_these_sql)
     package static let allocateUp = SQLFiles.text(PackageResources.allocate_up_sql)
+    package static let anyMissedTwice = SQLFiles.text(PackageResources.any_missed_twice_sql)
     package static let breaker = SQLFiles.text(PackageResources.breaker_sql)
     package static let decideHolders = SQLFiles.text(PackageResources.decide_holders_sql)
     package static let endAllocations = SQLFiles.text(PackageResources.end_allocations_sql)
@@ -45,7 +46,6 @@ package enum Queries {
     package static let touchSwitch = SQLFiles.text(PackageResources.touch_switch_sql)
     package static let unholdReleased = SQLFiles.text(PackageResources.unhold_released_sql)
     package static let writeSyncIPs = SQLFiles.text(PackageResources.write_sync_ips_sql)
-    package static let writeSyncIPsElsewhere = SQLFiles.text(PackageResources.write_sync_ips_elsewhere_sql)
 
     /// Every single statement, for the test that prepares them.
     package static let all: [(name: String, text: String)] = [
@@ -53,6 +53,7 @@ package enum Queries {
         ("allocate_one", allocateOne),
         ("allocate_these", allocateThese),
         ("allocate_up", allocateUp),
+        ("any_missed_twice", anyMissedTwice),
         ("breaker", breaker),
         ("decide_holders", decideHolders),
         ("end_allocations", endAllocations),
@@ -90,6 +91,5 @@ package enum Queries {
         ("touch_switch", touchSwitch),
         ("unhold_released", unholdReleased),
         ("write_sync_ips", writeSyncIPs),
-        ("write_sync_ips_elsewhere", writeSyncIPsElsewhere),
     ]
 }

@@ -22,9 +22,10 @@ package enum InventoryMerge {
     /// Lets go of the addresses of what vanished and of what live adapters no longer report, into `released`.
     package static func release(account: Int64, in connection: Connection) throws {
         try connection.execute(Queries.releaseMissed, account)
-        try connection.execute(Queries.releaseVanished, account)
+        let mayHaveVanished: Bool = try connection.query(Queries.anyMissedTwice, account)[0].get(0)
+        if mayHaveVanished { try connection.execute(Queries.releaseVanished, account) }
         try connection.execute(Queries.unholdReleased)
-        try connection.execute(Queries.removeVanishedNIC, account)
+        if mayHaveVanished { try connection.execute(Queries.removeVanishedNIC, account) }
     }
 
     /// The owners of adapters that are gone for good; last, because the release breaker asks where they were.

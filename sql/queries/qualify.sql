@@ -1,39 +1,32 @@
 -- For each touched address: the one subnet that contains it on the wire of its switch with a matching VLAN, else the
 -- first reason that applies. Who holds it is decided afterwards; until then a claim keeps its reason.
-WITH attached AS (
-    SELECT t.account_id, t.owner, t.owner_id, t.device, t.ip, n.vlan_mode, n.vlan_id, n.vlan_ranges, n.wire_id,
-        n.native_vlan, c.site
-    FROM touched t
-    JOIN nic_attachment n USING (account_id, owner, owner_id, device)
-    JOIN account c ON c.id = t.account_id
-),
-on_wire AS (
-    SELECT a.account_id, a.owner, a.owner_id, a.device, a.ip,
-        array_agg(s.id ORDER BY s.id)
-            FILTER (WHERE vlan_matches(a.vlan_mode, a.vlan_id, a.vlan_ranges, a.native_vlan, s.vlan_id)) AS matching,
-        array_agg(s.id ORDER BY s.id) AS containing
-    FROM attached a
-    JOIN subnet s ON s.wire_id = a.wire_id AND s.cidr::inet >>= a.ip
-    GROUP BY 1, 2, 3, 4, 5
-),
-judged AS (
-    SELECT a.account_id, a.owner, a.owner_id, a.device, a.ip, a.site, a.wire_id,
-        CASE WHEN a.wire_id IS NOT NULL AND cardinality(w.matching) = 1 THEN w.matching[1] END AS subnet_id,
+WITH judged AS (
+    SELECT t.account_id, t.owner, t.owner_id, t.device, t.ip, c.site, n.wire_id,
+        CASE WHEN n.wire_id IS NOT NULL AND cardinality(w.matching) = 1 THEN w.matching[1] END AS subnet_id,
         CASE
-            WHEN a.vlan_mode IS NULL OR a.vlan_mode = 'none' THEN 'unmapped'
-            WHEN a.wire_id IS NULL THEN 'no_link'
+            WHEN n.vlan_mode IS NULL OR n.vlan_mode = 'none' THEN 'unmapped'
+            WHEN n.wire_id IS NULL THEN 'no_link'
             WHEN cardinality(w.matching) = 1 THEN NULL
             WHEN cardinality(w.matching) > 1 THEN 'ambiguous'
             WHEN cardinality(w.containing) > 0 THEN 'vlan_mismatch'
             ELSE 'no_subnet'
         END AS reason,
         coalesce(CASE
-            WHEN a.vlan_mode IS NULL OR a.vlan_mode = 'none' OR a.wire_id IS NULL THEN '{}'
+            WHEN n.vlan_mode IS NULL OR n.vlan_mode = 'none' OR n.wire_id IS NULL THEN '{}'
             WHEN cardinality(w.matching) = 1 THEN '{}'
             WHEN cardinality(w.matching) > 1 THEN w.matching[1:3]
             ELSE w.containing[1:3] END, '{}') AS subnets
-    FROM attached a
-    LEFT JOIN on_wire w USING (account_id, owner, owner_id, device, ip)
+    FROM touched t
+    JOIN nic_attachment n USING (account_id, owner, owner_id, device)
+    JOIN account c ON c.id = t.account_id
+    -- Looked up for each address, by the index: joined as sets, two wrong estimates would compare all with all.
+    CROSS JOIN LATERAL (
+        SELECT array_agg(s.id ORDER BY s.id)
+                FILTER (WHERE vlan_matches(n.vlan_mode, n.vlan_id, n.vlan_ranges, n.native_vlan, s.vlan_id)) AS matching,
+            array_agg(s.id ORDER BY s.id) AS containing
+        FROM subnet s
+        WHERE s.wire_id = n.wire_id AND s.cidr::inet >>= t.ip
+    ) w
 ),
 verdict AS (
     SELECT j.account_id, j.owner, j.owner_id, j.device, j.ip, j.subnet_id,

@@ -12,11 +12,13 @@ enum Placement {
         try connection.script(Queries.staging)
     }
 
+    /// Touches what this transaction changed for the account's addresses, not all of them: a sync without change upstream
+    /// has nothing to place. Inside a savepoint the rows written would not be known as this transaction's.
     static func touch(account: Int64, in connection: Connection) throws {
         try connection.execute(Queries.touchAccount, account)
     }
 
-    /// - Parameter account: whose tags are written whole; `nil`: those of the touched and contested addresses.
+    /// - Parameter account: whose tags are all looked at; `nil`: those of the touched and contested addresses alone.
     static func place(account: Int64?, in connection: Connection) throws {
         // Without statistics the planner takes a filled temporary table for an empty one, and compares all with all.
         try connection.script("ANALYZE touched, released")
@@ -30,6 +32,5 @@ enum Placement {
         }
         try connection.execute(Queries.decideHolders)
         try connection.execute(Queries.writeSyncIPs, account)
-        if let account { try connection.execute(Queries.writeSyncIPsElsewhere, account) }
     }
 }

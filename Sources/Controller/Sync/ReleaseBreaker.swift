@@ -9,6 +9,7 @@ enum ReleaseBreaker {
 
     /// - Throws: ``SyncError`` with code `release_breaker`, which rolls everything back.
     static func check(_ account: Account, heldBefore: Int, in connection: Connection) throws {
+        guard try connection.query("SELECT EXISTS (SELECT FROM released)")[0].get(0) else { return }
         let row = try connection.query(Queries.breaker, account.id, heldBefore)[0]
         let lost: Int = try row.get(0)
         let host: String? = try row.get(2)

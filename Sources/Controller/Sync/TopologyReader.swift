@@ -9,10 +9,11 @@ struct TopologyReader {
     let connection: Connection
 
     func snapshot() throws -> TopologySnapshot {
-        TopologySnapshot(
+        let vlans = try portGroupVLANs()
+        return TopologySnapshot(
             account: account.name, site: account.site, switches: try switches(), links: try links(), wires: try wires(),
             confirmedSubnets: try confirmedSubnets(), unconfirmedSubnets: try unconfirmedSubnets(),
-            evidence: try evidence(), holders: try holders(), hostAddresses: try hostAddresses())
+            evidence: try evidence(vlans), holders: try holders(), hostAddresses: try hostAddresses(vlans))
     }
 
     private func switches() throws -> [TopologySnapshot.Switch] {
@@ -100,35 +101,30 @@ struct TopologyReader {
             name: try row.get(4))
     }
 
-    private static let attached = """
-        SELECT n.switch_id, n.host_id, n.vlan_mode, n.vlan_id,
-            ARRAY(SELECT lower(r) FROM unnest(n.vlan_ranges) r), ARRAY(SELECT upper(r) - 1 FROM unnest(n.vlan_ranges) r),
-            a.ip, n.mac
-        """
-
-    private func evidence() throws -> [TopologySnapshot.Evidence] {
+    private func evidence(_ vlans: [String: PortGroupVLAN]) throws -> [TopologySnapshot.Evidence] {
         try connection.query(
             """
-            \(Self.attached), a.owner = 'host', a.live
+            SELECT n.switch_id, n.host_id, n.portgroup_id, a.ip, n.mac, a.owner = 'host', a.live
             FROM nic_address a
             JOIN nic_attachment n USING (account_id, owner, owner_id, device)
-            JOIN nic i USING (account_id, owner, owner_id, device)
             WHERE a.account_id = $1::bigint AND n.switch_id IS NOT NULL AND n.host_id IS NOT NULL
-                AND (a.owner = 'vm' OR i.management)
+                AND (a.owner = 'vm' OR EXISTS (
+                    SELECT FROM nic i WHERE i.account_id = a.account_id AND i.owner = a.owner
+                        AND i.owner_id = a.owner_id AND i.device = a.device AND i.management))
             """, account.id
         ).map { row in
             .init(
-                switch: .init(try row.get(0)), host: .init(try row.get(1)), portGroupVLAN: try vlan(row),
-                address: try row.get(6), mac: try row.get(7), strength: try row.get(8) ? .strong : .weak,
-                live: try row.get(9))
+                switch: .init(try row.get(0)), host: .init(try row.get(1)),
+                portGroupVLAN: vlans[try row.get(2)] ?? .unmatchable, address: try row.get(3), mac: try row.get(4),
+                strength: try row.get(5) ? .strong : .weak, live: try row.get(6))
         }
     }
 
-    private func hostAddresses() throws -> [TopologySnapshot.HostAddress] {
+    private func hostAddresses(_ vlans: [String: PortGroupVLAN]) throws -> [TopologySnapshot.HostAddress] {
         try connection.query(
             """
-            \(Self.attached), a.prefix_length, CASE WHEN coalesce(i.netstack, 'defaultTcpipStack') = 'defaultTcpipStack'
-                THEN h.gateways ELSE '{}' END
+            SELECT n.switch_id, n.host_id, n.portgroup_id, a.ip, a.prefix_length,
+                CASE WHEN coalesce(i.netstack, 'defaultTcpipStack') = 'defaultTcpipStack' THEN h.gateways ELSE '{}' END
             FROM nic_address a
             JOIN nic_attachment n USING (account_id, owner, owner_id, device)
             JOIN nic i USING (account_id, owner, owner_id, device)
@@ -137,24 +133,31 @@ struct TopologyReader {
             """, account.id
         ).map { row in
             .init(
-                switch: .init(try row.get(0)), host: .init(try row.get(1)), portGroupVLAN: try vlan(row),
-                address: try row.get(6), prefixLength: try row.get(8), gateways: try row.get(9))
+                switch: .init(try row.get(0)), host: .init(try row.get(1)),
+                portGroupVLAN: vlans[try row.get(2)] ?? .unmatchable, address: try row.get(3),
+                prefixLength: try row.get(4), gateways: try row.get(5))
         }
     }
 
+    /// Only those with another MAC than an adapter of this account that reports the address: no other speaks against a wire.
     private func holders() throws -> [TopologySnapshot.Holder] {
         try connection.query(
             """
-            SELECT DISTINCT h.subnet_id, h.ip, n.mac, CASE WHEN n.account_id = $1::bigint THEN n.switch_id END,
+            WITH mine AS MATERIALIZED (
+                SELECT a.ip, n.mac FROM nic_address a JOIN nic n USING (account_id, owner, owner_id, device)
+                WHERE a.account_id = $1::bigint AND n.mac IS NOT NULL
+            )
+            SELECT DISTINCT h.subnet_id, h.ip, n.mac, CASE WHEN n.account_id = $1 THEN n.switch_id END,
                 CASE WHEN n.account_id = $1 THEN n.host_id END
-            FROM nic_address mine
+            FROM mine
             JOIN address h ON h.ip = mine.ip AND h.state = 'held'
             JOIN subnet s ON s.id = h.subnet_id AND s.confirmed
-            JOIN nic_address a ON a.account_id = h.account_id AND a.owner = h.owner AND a.owner_id = h.owner_id
-                AND a.device = h.device AND a.ip = h.ip AND a.live
             JOIN nic_attachment n ON n.account_id = h.account_id AND n.owner = h.owner AND n.owner_id = h.owner_id
-                AND n.device = h.device
-            WHERE mine.account_id = $1 AND n.mac IS NOT NULL
+                AND n.device = h.device AND n.mac <> mine.mac
+            WHERE EXISTS (
+                SELECT FROM nic_address a
+                WHERE a.account_id = h.account_id AND a.owner = h.owner AND a.owner_id = h.owner_id
+                    AND a.device = h.device AND a.ip = h.ip AND a.live)
             """, account.id
         ).map { row in
             .init(
@@ -164,14 +167,25 @@ struct TopologyReader {
         }
     }
 
+    /// Apart from the adapters, of which there are many on each.
+    private func portGroupVLANs() throws -> [String: PortGroupVLAN] {
+        let rows = try connection.query(
+            """
+            SELECT id, vlan_mode, vlan_id, ARRAY(SELECT lower(r) FROM unnest(vlan_ranges) r),
+                ARRAY(SELECT upper(r) - 1 FROM unnest(vlan_ranges) r)
+            FROM portgroup WHERE account_id = $1::bigint
+            """, account.id)
+        return Dictionary(uniqueKeysWithValues: try rows.map { row in (try row.get(0), try vlan(row)) })
+    }
+
     private func vlan(_ row: Row) throws -> PortGroupVLAN {
-        let id: Int? = try row.get(3)
-        switch try row.get(2, as: String.self) {
+        let id: Int? = try row.get(2)
+        switch try row.get(1, as: String.self) {
         case "access" where id == 0: return .untagged
         case "access", "private": return id.flatMap { VLANID($0) }.map(PortGroupVLAN.tagged) ?? .unmatchable
         case "trunk":
             return .trunk(
-                zip(try row.get(4, as: [Int].self), try row.get(5, as: [Int].self)).filter { $0 <= $1 }.map { $0...$1 })
+                zip(try row.get(3, as: [Int].self), try row.get(4, as: [Int].self)).filter { $0 <= $1 }.map { $0...$1 })
         default: return .unmatchable
         }
     }
