@@ -14,7 +14,7 @@ PACKAGES = ca-certificates g++ gcc git libc6-dev libncurses6 libsqlite3-0 pkg-co
 
 # Two builds at once would only wait for each other's lock.
 .NOTPARALLEL:
-.PHONY: help deps toolchain build demo test test-tsan lint format install clean vcenter
+.PHONY: help deps toolchain build demo bench test test-tsan lint format install clean vcenter
 
 help: ## what each target does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -37,6 +37,10 @@ vcenter: $(VCENTER) ## the simulated vCenter of the demo and the tests
 
 demo: build vcenter ## four endpoints, onboarded and synced, from nothing to every address explained
 	WIRELOOM=$(CURDIR)/.build/release/wireloom VCENTER=$(CURDIR)/$(VCENTER) sh Tests/Demo/demo.sh
+
+bench: build vcenter ## what the main work costs, beside what it cannot cost less; BENCH="decode memory" for some of it
+	$(SWIFT) build -c release --product bench $(RELEASEFLAGS)
+	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(CURDIR)/.build/release/bench $(BENCH)
 
 test: toolchain deps vcenter ## all tests, on a real PostgreSQL and a real vSphere API
 	$(SWIFT) build --build-tests $(SWIFTFLAGS)

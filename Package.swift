@@ -82,6 +82,11 @@ let package = Package(
         .executableTarget(
             name: "stress", dependencies: ["Addressing", "Controller", "IPAM", "Postgres"], path: "Tests/Stress",
             swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "bench",
+            dependencies: ["CCurl", "CXML", "EmbeddedPostgres", "Postgres", "Support", "VSphere", logging],
+            path: "Tests/Benchmarks",
+            swiftSettings: swiftSettings),
         tests("AddressingTests", ["Addressing"]),
         tests("TopologyTests", ["Topology", "Addressing"]),
         tests("PostgresTests", ["Postgres", "Addressing", "SQL"]),
