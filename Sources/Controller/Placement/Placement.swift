@@ -20,6 +20,14 @@ enum Placement {
 
     /// - Parameter account: whose tags are all looked at; `nil`: those of the touched and contested addresses alone.
     static func place(account: Int64?, in connection: Connection) throws {
+        let hasWork: Bool = try connection.query(
+            "SELECT EXISTS (SELECT FROM touched) OR EXISTS (SELECT FROM released)"
+        )[0].get(0)
+        if hasWork { try placeTouched(in: connection) }
+        try connection.execute(Queries.writeSyncIPs, account)
+    }
+
+    private static func placeTouched(in connection: Connection) throws {
         // Without statistics the planner takes a filled temporary table for an empty one, and compares all with all.
         try connection.script("ANALYZE touched, released")
         try connection.execute(Queries.qualify)
@@ -31,6 +39,5 @@ enum Placement {
             try AdvisoryLock.placement(subnet: row.get(0)).take(in: connection)
         }
         try connection.execute(Queries.decideHolders)
-        try connection.execute(Queries.writeSyncIPs, account)
     }
 }
