@@ -26,7 +26,7 @@ struct TouchTests {
                 """)
             for statement in [
                 Queries.qualify, Queries.releaseMoved, Queries.unholdReleased, Queries.findContested,
-                Queries.decideHolders, Queries.quarantineReleased,
+                Queries.decideHolders,
             ] { try connection.execute(statement) }
             try connection.execute(Queries.writeSyncIPs, nil as Int64?)
         }
