@@ -34,7 +34,7 @@ struct OrderTests {
                 SubnetRequest(
                     name: subnet.name, cidr: CIDR(parsing: subnet.cidr), vlan: #require(VLANID(subnet.vlan)),
                     gateway: subnet.gateway.map { try IPAddress(parsing: $0) }, dns: [],
-                    pools: subnet.pools.map { try AddressRange(parsing: $0) }),
+                    pools: subnet.pools.map { PoolRequest(try AddressRange(parsing: $0)) }),
                 onWire: subnet.wire)
         }
         let vcenters = try demo.accounts.map { account in
