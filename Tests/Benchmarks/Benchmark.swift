@@ -35,7 +35,7 @@ struct Measurement: Codable {
     /// `nil` without an aim.
     var isReached: Bool?
 
-    var shown: String { unit == "%" ? "\(Int((ratio * 100).rounded())) %" : decimal(ratio) + unit }
+    var shown: String { unit == "%" ? "\(tenths(ratio * 100)) %" : decimal(ratio) + unit }
     var verdict: String { isReached.map { $0 ? "yes" : "no" } ?? "-" }
     var line: String {
         "\(what): \(value), against \(floor): \(shown)" + (aim.isEmpty ? "" : "; aim \(aim): \(verdict)")
@@ -56,5 +56,8 @@ func decimal(_ value: Double) -> String {
     let rest = hundredths % 100
     return "\(hundredths / 100).\(rest < 10 ? "0" : "")\(rest)"
 }
+
+/// One place after the point, so that 74.6 of 75 % does not look like enough.
+func tenths(_ value: Double) -> String { "\(Int((value * 10).rounded()) / 10).\(Int((value * 10).rounded()) % 10)" }
 
 func seconds(_ value: Double) -> String { "\(decimal(value)) s" }
