@@ -20,7 +20,7 @@ struct GlobalOptions: ParsableArguments {
 }
 
 /// What a command runs with: the database, migrated, and the key of the secrets.
-final class Runtime {
+final class Runtime: Sendable {
     let database: Database
     let secrets: SecretBox
     private let lease: ClusterLease?
@@ -74,6 +74,11 @@ final class Runtime {
         var handler = StreamLogHandler.standardError(label: label)
         handler.logLevel = logLevel.withLock { $0 }
         return handler
+    }
+
+    /// Starts the private PostgreSQL again if it died under this command; a database that was given is its owner's.
+    func revive() throws {
+        try lease?.revive()
     }
 
     func close() {

@@ -50,7 +50,33 @@ struct KillTests {
             try check(world, place, committed: [.committed], at: moments)
             place.remove()
         }
+        try served(world)
         world.remove()
+    }
+
+    /// A server brings back the private PostgreSQL that it works on, and does what it was at.
+    private func served(_ world: CrashWorld) throws {
+        let place = try world.copy()
+        let brakes = try Brakes(place.database, world.held(at: Self.moments[1]))
+        let server = try place.tool.start(["serve", "--workers", "4", "--lease", "2s"])
+        try until("each sync is where it is to be held") { try brakes.hold() }
+        try killServer(of: place.tool.home)
+        try brakes.release()
+        try until("it has its database back, and all is done or has failed") {
+            (try? place.database.count("SELECT count(*) FROM job WHERE state IN ('queued', 'running')")) == 0
+        }
+        // A sync whose connection broke has failed, and the account's next one is due by schedule; here sooner.
+        for account in world.accounts where try Set(place.database.inventory(of: account.name)) == Set(account.before) {
+            try place.tool.all([["sync", account.name]])
+        }
+        try until("each account is synced") {
+            world.accounts.allSatisfy { account in
+                (try? place.database.inventory(of: account.name)).map(Set.init) == Set(account.afterOne)
+            }
+        }
+        server.send(SIGTERM)
+        #expect(try server.finish().status == 0)
+        place.remove()
     }
 
     private func check(

@@ -213,6 +213,14 @@ struct ServeCommand: ParsableCommand {
                 handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)],
                 worker.configuration)
             let scheduler = Scheduler(runtime.queue)
+            // The private PostgreSQL is nobody else's to look after; with a database that was given this does nothing.
+            let watch = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "wireloom.watch"))
+            watch.schedule(deadline: .now() + .seconds(2), repeating: .seconds(2))
+            watch.setEventHandler { @Sendable in
+                do { try runtime.revive() } catch { Output.note("\(error)") }
+            }
+            watch.resume()
+            defer { watch.cancel() }
             runner.start()
             scheduler.start()
             Output.note("serving with \(worker.workers) workers; stop with SIGTERM or Ctrl-C")
