@@ -97,7 +97,8 @@ let package = Package(
         tests(
             "ControllerTests",
             [
-                "Addressing", "Controller", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere", "stress",
+                "Addressing", "Controller", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere",
+                "stress",
             ]),
         tests("EndToEndTests", ["Addressing", "EmbeddedPostgres", "Postgres", logging]),
     ]
