@@ -49,6 +49,10 @@ test: toolchain deps vcenter ## all tests, on a real PostgreSQL and a real vSphe
 test-tsan: toolchain deps vcenter ## the tests under Thread Sanitizer
 	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(SWIFTFLAGS)
 
+stress: toolchain deps vcenter ## 200,000 operations of allocating clients in many processes, some of them killed
+	$(SWIFT) build --build-tests $(SWIFTFLAGS)
+	WIRELOOM_STRESS=200000 WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --skip-build --filter StressTests $(SWIFTFLAGS)
+
 lint: toolchain ## refuse what the formatter would change
 	$(SWIFT) format lint --strict -r Sources Tests sql Package.swift
 

@@ -84,7 +84,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "bench",
-            dependencies: ["CCurl", "CXML", "EmbeddedPostgres", "Postgres", "Support", "VSphere", logging],
+            dependencies: [
+                "Addressing", "CCurl", "CXML", "EmbeddedPostgres", "IPAM", "Postgres", "Support", "VSphere", logging,
+            ],
             path: "Tests/Benchmarks",
             swiftSettings: swiftSettings),
         tests("AddressingTests", ["Addressing"]),

@@ -23,7 +23,8 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 run() { printf '$ wireloom'; printf ' %s' "$@"; printf '\n'; "$WIRELOOM" "$@"; }
 field() { sed -n "s/.*\"$2\":\"\\([^\"]*\\)\".*/\\1/p" "$work/$1.json"; }
 
@@ -96,6 +97,11 @@ run vm list --unplaced
 
 say "Why one of them is so"
 run explain ip 10.20.0.12
+
+say "An address for something new, which nobody else can be given"
+run ip allocate campus-servers --owner "build 42" --key build-42
+run ip allocate campus-servers --owner "build 42" --key build-42
+run ip history 10.20.0.128
 
 say "One screen"
 run status

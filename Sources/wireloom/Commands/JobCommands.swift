@@ -223,6 +223,9 @@ struct ServeCommand: ParsableCommand {
             defer { watch.cancel() }
             runner.start()
             scheduler.start()
+            let housekeeping = Housekeeping(database: runtime.database)
+            housekeeping.start()
+            defer { housekeeping.stop() }
             Output.note("serving with \(worker.workers) workers; stop with SIGTERM or Ctrl-C")
             stop.wait()
             Output.note("stopping: running jobs may finish")

@@ -75,12 +75,14 @@ struct Installation {
     static let program =
         ProcessInfo.processInfo.environment["WIRELOOM_BINARY"] ?? "\(Workshop.root)/.build/release/wireloom"
 
+    let uri: String
     let database: Database
     private let environment: [String: String]
 
     init(uri: String, home: String) throws {
         try FileManager.default.createDirectory(
             atPath: home, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        self.uri = uri
         environment = ["WIRELOOM_DATABASE_URL": uri, "WIRELOOM_HOME": home]
         database = Database(DatabaseConfiguration(uri: uri, applicationName: "bench"))
     }

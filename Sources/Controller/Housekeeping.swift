@@ -1,0 +1,45 @@
+internal import Dispatch
+internal import IPAM
+internal import Logging
+package import Postgres
+
+/// Ends, while `serve` runs, what is over by now: allocations, quarantines and reservations. Allocating does the same for
+/// the subnet it needs, so nothing waits for this; it keeps what people see near the truth.
+///
+/// `@unchecked Sendable`: `timer` is set in `start` and cleared in `stop`, both on the owner's thread.
+package final class Housekeeping: @unchecked Sendable {
+    private static let interval = DispatchTimeInterval.seconds(30)
+
+    private let database: Database
+    private let queue = DispatchQueue(label: "wireloom.housekeeping")
+    private let logger = Logger(label: "wireloom.housekeeping")
+    private var timer: (any DispatchSourceTimer)?
+
+    package init(database: Database) {
+        self.database = database
+    }
+
+    package func start() {
+        let timer = DispatchSource.makeTimerSource(queue: queue)
+        timer.schedule(deadline: .now() + Self.interval, repeating: Self.interval, leeway: .seconds(1))
+        timer.setEventHandler { @Sendable [database, logger] in
+            do {
+                try database.transaction { connection in
+                    try Actor(name: "expiry").declare(in: connection)
+                    try SubnetTable.settle(nil, in: connection)
+                }
+            } catch {
+                logger.warning("ending what is over failed", metadata: ["error": "\(error)"])
+            }
+        }
+        timer.activate()
+        self.timer = timer
+    }
+
+    /// Returns when it does nothing any more.
+    package func stop() {
+        timer?.cancel()
+        timer = nil
+        queue.sync {}
+    }
+}
