@@ -141,9 +141,19 @@ extension UnplacedReason {
             }
         case .otherWire:
             guard let name = details.switch else { return explain }
+            // Elsewhere the address would only have another reason, and its neighbours no place.
             var seen: Set<String> = []
-            let wires = details.namedSubnets.map(\.wire).filter { seen.insert($0).inserted }
-            return wires.prefix(Self.namedAtMost).map { details.linkCommand(name, $0) }.joined(separator: "\n")
+            let links = details.namedSubnets.compactMap { subnet -> String? in
+                switch details.portGroupVLAN {
+                case .untagged:
+                    WireloomCommand.link(
+                        switch: name, wire: subnet.wire, host: details.host, nativeVLAN: subnet.vlan)
+                case let vlan where vlan.matches(subnet.vlan, native: details.nativeVLAN):
+                    details.linkCommand(name, subnet.wire)
+                default: nil
+                }
+            }.filter { seen.insert($0).inserted }
+            return links.isEmpty ? explain : links.prefix(Self.namedAtMost).joined(separator: "\n")
         case .noSubnet:
             return details.creation + "\n" + WireloomCommand.line(["sync", details.account])
         }

@@ -137,6 +137,14 @@ import Testing
                 wireloom wire link vSwitch0 wire-2 --host esx-1
                 wireloom wire link vSwitch0 wire-3 --host esx-1
                 """)
+        var otherVLAN = four
+        otherVLAN.portGroupVLAN = .tagged(VLANID(11)!)
+        #expect(UnplacedReason.otherWire.fix(otherVLAN) == "wireloom explain ip 10.0.4.9")
+        var untagged = four
+        untagged.portGroupVLAN = .untagged
+        #expect(
+            UnplacedReason.otherWire.fix(untagged).hasPrefix(
+                "wireloom wire link vSwitch0 wire-1 --host esx-1 --native-vlan 10\n"))
     }
 
     @Test(

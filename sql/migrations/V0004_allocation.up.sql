@@ -317,6 +317,8 @@ CREATE VIEW unplaced AS
 SELECT p.account_id, p.owner, p.owner_id, p.device, p.ip, p.reason, o.name,
     s.name AS switch, s.id AS switch_id, h.name AS host, CASE s.kind WHEN 'standard' THEN h.name END AS switch_host, pg.name AS portgroup, pg.vlan_mode,
     CASE WHEN pg.vlan_id = 0 THEN t.native_vlan ELSE pg.vlan_id END AS vlan_id, w.name AS wire, n.network_kind,
+    coalesce(pg.vlan_id = 0, false) AS untagged, t.native_vlan,
+    (SELECT json_agg(json_build_array(lower(r), upper(r) - 1)) FROM unnest(pg.vlan_ranges) r) AS vlan_ranges,
     coalesce((SELECT json_agg(json_build_object('name', x.name, 'wire', xw.name, 'cidr', x.cidr, 'vlan_id', x.vlan_id)
             ORDER BY x.id)
         FROM subnet x JOIN wire xw ON xw.id = x.wire_id WHERE x.id = ANY (p.subnets)), '[]') AS subnets,

@@ -233,7 +233,8 @@ extension Listing {
         name: "unplaced",
         sql: """
             SELECT a.name AS account, u.owner AS kind, u.name AS name, u.device, host(u.ip) AS ip, u.reason, u.switch,
-                u.switch_host, u.portgroup, u.vlan_id, u.wire, u.subnets, u.candidates, u.holder
+                u.switch_host, u.portgroup, u.vlan_id, u.untagged, u.native_vlan, u.vlan_ranges, u.wire, u.subnets,
+                u.candidates, u.holder
             FROM unplaced u JOIN account a ON a.id = u.account_id
             WHERE ($1::text IS NULL OR a.name = $1)
             ORDER BY u.reason, a.name, u.name, u.ip

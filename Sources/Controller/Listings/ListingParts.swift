@@ -3,7 +3,8 @@ enum UnplacedListing {
     /// The facts of an unplaced address; the reader adds the sentence and the command (Topology's `UnplacedReason`).
     static let object = """
         json_build_object('ip', host(u.ip), 'device', u.device, 'reason', u.reason, 'switch', u.switch, 'switch_host', u.switch_host,
-            'portgroup', u.portgroup, 'vlan_id', u.vlan_id, 'wire', u.wire, 'subnets', u.subnets,
+            'portgroup', u.portgroup, 'vlan_id', u.vlan_id, 'untagged', u.untagged, 'native_vlan', u.native_vlan,
+            'vlan_ranges', u.vlan_ranges, 'wire', u.wire, 'subnets', u.subnets,
             'candidates', u.candidates, 'holder', u.holder)
         """
 }

@@ -28,8 +28,8 @@ enum UnplacedSentence {
         let holder = value["holder"]
         return UnplacedDetails(
             address: address, account: account, portGroup: value["portgroup"].text,
-            portGroupVLAN: value["vlan_id"].integer.flatMap { VLANID($0) }.map(PortGroupVLAN.tagged) ?? .unmatchable,
-            switch: value["switch"].text, host: value["switch_host"].text, wire: value["wire"].text,
+            portGroupVLAN: vlan(value), switch: value["switch"].text, host: value["switch_host"].text,
+            nativeVLAN: value["native_vlan"].integer.flatMap { VLANID($0) } ?? .one, wire: value["wire"].text,
             candidates: value["candidates"].elements.compactMap(\.text),
             holder: holder["name"].text.map { name in
                 switch holder["kind"].text {
@@ -44,5 +44,17 @@ enum UnplacedSentence {
                 else { return nil }
                 return UnplacedDetails.Subnet(name: name, wire: wire, vlan: vlan)
             })
+    }
+
+    private static func vlan(_ value: JSONValue) -> PortGroupVLAN {
+        if value["untagged"] == .bool(true) { return .untagged }
+        if let id = value["vlan_id"].integer.flatMap({ VLANID($0) }) { return .tagged(id) }
+        let ranges = value["vlan_ranges"].elements.compactMap { range -> ClosedRange<Int>? in
+            guard let low = range.elements.first?.integer, let high = range.elements.last?.integer, low <= high else {
+                return nil
+            }
+            return low...high
+        }
+        return ranges.isEmpty ? .unmatchable : .trunk(ranges)
     }
 }
