@@ -55,9 +55,9 @@ package struct Allocation: Sendable, Hashable {
 }
 
 /// A text of a caller's, stored as it is.
-enum OwnerText {
+package enum OwnerText {
     /// - Throws: ``NetworkError`` with code `invalid`.
-    static func check(_ text: String, of field: String) throws {
+    package static func check(_ text: String, of field: String) throws {
         guard !text.isEmpty, text.count <= 200,
             !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else {

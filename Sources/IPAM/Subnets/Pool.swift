@@ -102,6 +102,15 @@ package enum PoolTable {
         }
     }
 
+    /// Changes how the pool of this very range is used.
+    package static func update(_ request: PoolRequest, of subnet: Int64, in connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE pool SET role = $4::text, policy = $5::text, quarantine = $6::interval
+            WHERE subnet_id = $1::bigint AND first = $2::inet AND last = $3::inet
+            """, subnet, request.range.first, request.range.last, request.role, request.policy, request.quarantine)
+    }
+
     /// Takes a range out of every pool: pools inside it go, others shrink, one around it becomes two. Held addresses
     /// stay held, outside of every pool.
     package static func remove(_ range: AddressRange, of subnet: Int64, in connection: Connection) throws {

@@ -4,6 +4,8 @@ package import Postgres
 /// What a person changes of a subnet; what is `nil` stays.
 package struct SubnetEdit: Sendable {
     package var name: String?
+    /// Another wire to be on.
+    package var wire: Wire?
     package var cidr: CIDR?
     package var vlan: VLANID?
     /// `.some(nil)`: the subnet has none any more.
@@ -27,18 +29,25 @@ extension SubnetTable {
     /// placed again by the caller; allocations, reservations and pools there refuse it.
     ///
     /// - Throws: ``NetworkError`` with code `invalid`, `duplicate`, `overlap` or `in_use`.
-    package static func update(_ subnet: SubnetRef, _ edit: SubnetEdit, in connection: Connection) throws {
+    ///
+    /// - Parameter checkingOverlap: `false` where the caller has deferred it and checks it at the end.
+    package static func update(
+        _ subnet: SubnetRef, _ edit: SubnetEdit, checkingOverlap: Bool = true, in connection: Connection
+    ) throws {
         try lock([subnet.id], in: connection)
+        let wire = edit.wire?.id ?? subnet.wire
         let pools = try PoolTable.pools(of: subnet.id, in: connection)
         let after = SubnetRequest(
             name: edit.name ?? subnet.name, cidr: edit.cidr ?? subnet.cidr, vlan: edit.vlan ?? subnet.vlan,
             gateway: edit.gateway ?? subnet.gateway, dns: edit.dns ?? [], pools: pools.map { PoolRequest($0.range) })
         try after.validate()
         if after.cidr != subnet.cidr { try leave(after.cidr, subnet, in: connection) }
-        if after.cidr != subnet.cidr || after.vlan != subnet.vlan || !subnet.isConfirmed {
-            try absorbUnconfirmed(after.cidr, after.vlan, wire: subnet.wire, but: subnet.id, in: connection)
+        if after.cidr != subnet.cidr || after.vlan != subnet.vlan || wire != subnet.wire || !subnet.isConfirmed {
+            try absorbUnconfirmed(after.cidr, after.vlan, wire: wire, but: subnet.id, in: connection)
         }
-        if let other = try overlapping(after.cidr, after.vlan, wire: subnet.wire, but: subnet.id, in: connection) {
+        if checkingOverlap,
+            let other = try overlapping(after.cidr, after.vlan, wire: wire, but: subnet.id, in: connection)
+        {
             throw NetworkError(
                 .overlap, "subnet \(after.name) (\(after.cidr)) would overlap \(other.title) on VLAN \(after.vlan)")
         }
@@ -52,10 +61,10 @@ extension SubnetTable {
                 UPDATE subnet SET name = $2::text, cidr = $3::cidr, vlan_id = $4::int, gateway = $5::inet,
                     dns = coalesce($6::inet[], dns),
                     dns_suffix = CASE WHEN $7::boolean THEN $8::text ELSE dns_suffix END,
-                    description = CASE WHEN $9::boolean THEN $10::text ELSE description END
+                    description = CASE WHEN $9::boolean THEN $10::text ELSE description END, wire_id = $11::bigint
                 WHERE id = $1::bigint
                 """, subnet.id, after.name, after.cidr, after.vlan, after.gateway, edit.dns, edit.dnsSuffix != nil,
-                edit.dnsSuffix ?? nil, edit.description != nil, edit.description ?? nil)
+                edit.dnsSuffix ?? nil, edit.description != nil, edit.description ?? nil, wire)
         } catch let error as DatabaseError where error.constraint == "subnet_name_unique" {
             throw NetworkError(.duplicate, "there is a subnet \"\(after.name)\" already; choose another name")
         }
@@ -65,6 +74,7 @@ extension SubnetTable {
             try PoolTable.giveBack(one, of: subnet.id, in: connection)
         }
         try confirm(subnet, in: connection)
+        if let wire = edit.wire { try WireTable.touch(wire, in: connection) }
     }
 
     /// - Throws: ``NetworkError`` with code `in_use`, which counts what uses it, unless `force`.

@@ -7,8 +7,9 @@ struct SubnetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "subnet", abstract: "IP subnets of the wires, their pools and reservations.",
         subcommands: [
-            List.self, Show.self, Create.self, Update.self, Confirm.self, Delete.self, Pool.self, Reserve.self,
-            Unreserve.self,
+            List.self, Show.self, Create.self, Update.self, Confirm.self, Delete.self, Split.self, Merge.self,
+            Move.self,
+            Pool.self, Reserve.self, Unreserve.self,
         ])
 
     struct List: ParsableCommand {

@@ -17,13 +17,16 @@ enum Output {
     static func write(_ rows: [JSONValue], of listing: Listing, as format: OutputFormat) throws {
         switch format {
         case .json: print(try json(rows))
-        case .yaml:
-            let encoder = YAMLEncoder()
-            encoder.options.sortKeys = true
-            print(try encoder.encode(rows), terminator: "")
+        case .yaml: print(try yaml(rows), terminator: "")
         case .csv: csv(rows)
         case .table: Table(listing.columns, rows).write()
         }
+    }
+
+    static func yaml(_ value: some Encodable) throws -> String {
+        let encoder = YAMLEncoder()
+        encoder.options.sortKeys = true
+        return try encoder.encode(value)
     }
 
     static func json(_ value: some Encodable) throws -> String {
