@@ -60,7 +60,7 @@ let package = Package(
         module("IPAM", ["Addressing", "Postgres", "SQL"]),
         module(
             "Controller",
-            ["Addressing", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere", logging]),
+            ["Addressing", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere", logging, yams]),
 
         // The edge.
         .executableTarget(

@@ -20,8 +20,8 @@ struct Wireloom: ParsableCommand {
         subcommands: [
             AccountCommand.self, SyncCommand.self, ServeCommand.self, JobCommand.self, StatusCommand.self,
             HostCommand.self, SwitchCommand.self, PortGroupCommand.self, VMCommand.self, WireCommand.self,
-            SubnetCommand.self, IPCommand.self, ExplainCommand.self, FixCommand.self, AuditCommand.self,
-            DoctorCommand.self,
+            SubnetCommand.self, IPCommand.self, ApplyCommand.self, ExportCommand.self, ExplainCommand.self,
+            FixCommand.self, AuditCommand.self, DoctorCommand.self,
         ])
 
     static func main() {
