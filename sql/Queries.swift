@@ -44,7 +44,9 @@ package enum Queries {
     package static let touchAccount = SQLFiles.text(PackageResources.touch_account_sql)
     package static let touchPrefix = SQLFiles.text(PackageResources.touch_prefix_sql)
     package static let touchSwitch = SQLFiles.text(PackageResources.touch_switch_sql)
+    package static let touchWires = SQLFiles.text(PackageResources.touch_wires_sql)
     package static let unholdReleased = SQLFiles.text(PackageResources.unhold_released_sql)
+    package static let wireImages = SQLFiles.text(PackageResources.wire_images_sql)
     package static let writeSyncIPs = SQLFiles.text(PackageResources.write_sync_ips_sql)
 
     /// Every single statement, for the test that prepares them.
@@ -89,7 +91,9 @@ package enum Queries {
         ("touch_account", touchAccount),
         ("touch_prefix", touchPrefix),
         ("touch_switch", touchSwitch),
+        ("touch_wires", touchWires),
         ("unhold_released", unholdReleased),
+        ("wire_images", wireImages),
         ("write_sync_ips", writeSyncIPs),
     ]
 }

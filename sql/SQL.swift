@@ -16,6 +16,7 @@ package enum SQLFiles {
             text(PackageResources.V0004_allocation_up_sql), text(PackageResources.V0004_allocation_down_sql)
         ),
         (5, "shapes", text(PackageResources.V0005_shapes_up_sql), text(PackageResources.V0005_shapes_down_sql)),
+        (6, "wires", text(PackageResources.V0006_wires_up_sql), text(PackageResources.V0006_wires_down_sql)),
     ]
 
     /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.

@@ -5,7 +5,11 @@ import Controller
 struct WireCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "wire", abstract: "Layer-2 networks, shared by all accounts.",
-        subcommands: [List.self, Show.self, Create.self, Link.self, Unlink.self])
+        subcommands: [
+            List.self, Show.self, Create.self, Rename.self, Delete.self, Link.self, Unlink.self, Merge.self,
+            Suggest.self,
+            Journal.self, Undo.self, Coverage.self,
+        ])
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List the wires.")
@@ -18,8 +22,15 @@ struct WireCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one wire, by name or id.")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
-        @Argument var name: String
-        func run() throws { try show(.wires, [name], "wire", name, options, format) }
+        @Argument(help: "A wire's name or id.") var name: String
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let chain = try runtime.networks().wireChain(name)
+                guard format.output == .table else { return try Output.write([chain], of: .wires, as: format.output) }
+                WireChainText(chain, width: Output.width).lines.forEach { print($0) }
+            }
+        }
     }
 
     struct Create: NetworkChange {
@@ -33,6 +44,36 @@ struct WireCommand: ParsableCommand {
         func change(_ networks: NetworkService) throws -> String {
             try networks.createWire(name: name, site: site)
             return "wire \(name) created"
+        }
+    }
+
+    struct Rename: NetworkChange {
+        static let configuration = CommandConfiguration(
+            abstract: "Give a wire another name.", discussion: "  wireloom wire rename paris/dvs-core campus")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
+        @Argument(help: "A wire's name or id.") var name: String
+        @Argument(help: "The new name.") var newName: String
+
+        func change(_ networks: NetworkService) throws -> String {
+            try networks.renameWire(name, to: newName)
+            return "wire \(name) is called \(newName) now"
+        }
+    }
+
+    struct Delete: NetworkChange {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete a wire that nothing uses.",
+            discussion: "A switch that was on it is linked by its evidence at the next sync.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var rehearsal: RehearsalOptions
+        @Argument(help: "A wire's name or id.") var name: String
+        @Flag(help: "Let go of its switches, its subnets and every address in them.") var force = false
+
+        func change(_ networks: NetworkService) throws -> String {
+            let outcome = try networks.deleteWire(name, force: force)
+            let released = outcome.released.isEmpty ? "" : " with \(outcome.released.joined(separator: ", "))"
+            return "wire \(name) deleted\(released): \(outcome.effect.sentence)"
         }
     }
 

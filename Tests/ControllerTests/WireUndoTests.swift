@@ -1,0 +1,130 @@
+import Addressing
+import Controller
+import IPAM
+import Support
+import Testing
+
+/// Rule 3.3: a merge is taken back as long as nothing that it touched changed since.
+@Suite("Undoing merges of wires")
+struct WireUndoTests {
+    /// Two wires with a subnet in common, used, and one apart.
+    private func world() throws -> MergeWorld {
+        let world = try MergeWorld("a", "b", "other")
+        try world.subnet("one", on: "a", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.19"])
+        try world.subnet("two", on: "b", "10.20.0.0/24", gateway: "10.20.0.1", pools: ["10.20.0.15-10.20.0.29"])
+        try world.subnet("apart", on: "b", "10.30.0.0/24", pools: ["10.30.0.10-10.30.0.19"])
+        try world.allocate("one")
+        try world.allocate("two", key: "k")
+        try world.allocate("two", "10.20.0.17")
+        try world.release("two", "10.20.0.17")
+        try world.reserve("two", "10.20.0.20-10.20.0.22")
+        try world.allocate("apart")
+        return world
+    }
+
+    @Test("everything is as it was, addresses, pools, keys and ids", arguments: ["c", "a", "other"])
+    func restored(target: String) throws {
+        let world = try world()
+        let before = try world.state()
+        try world.merge("a", "b", into: target)
+        #expect(try world.state() != before)
+        let plan = try world.sandbox.networks.undoWires(dryRun: true)
+        #expect(try world.state() != before)
+        let undone = try world.sandbox.networks.undoWires()
+        #expect(undone.steps == plan.steps)
+        #expect(try world.state() == before)
+        #expect(try world.violations() == [])
+        #expect(try world.allocate("two", key: "k") == "10.20.0.15")
+        #expect(try world.column("SELECT action FROM wire_journal ORDER BY id") == ["merge", "undo"])
+        #expect(try world.column("SELECT name FROM subnet_gone") == [])
+    }
+
+    @Test(
+        "what changed since is named, and refuses it",
+        arguments: [
+            (
+                "an address of a united subnet was allocated",
+                "10.20.0.11 of subnet one is held since: allocated to \"me\""
+            ),
+            ("one was released", "10.20.0.10 of subnet one was released"),
+            ("a pool was added", "the pools of subnet one changed"),
+            ("a reservation was made", "the reservations of subnet one changed"),
+            ("a subnet was edited", "subnet one was edited"),
+            ("a moved subnet was edited", "subnet apart was edited"),
+            ("the target was renamed", "wire c is called d now"),
+            ("a subnet was added to the target", "wire c has the subnet new"),
+            ("a name was taken", "there is another wire a now"),
+            ("a subnet's name was taken", "there is another subnet two now"),
+            ("another merge followed", "entry 2 (merged c into other) came later; undo it first: wireloom wire undo 2"),
+        ])
+    func refused(what: String, sentence: String) throws {
+        let world = try world()
+        try world.merge("a", "b", into: "c")
+        let networks = world.sandbox.networks
+        switch what {
+        case "an address of a united subnet was allocated": try world.allocate("one")
+        case "one was released": try world.release("one", "10.20.0.10")
+        case "a pool was added":
+            try networks.addPools([PoolRequest(AddressRange(parsing: "10.20.0.90-10.20.0.99"))], toSubnet: "one")
+        case "a reservation was made": try world.reserve("one", "10.20.0.77")
+        case "a subnet was edited", "a moved subnet was edited":
+            var edit = SubnetEdit()
+            edit.description = "mine"
+            _ = try networks.updateSubnet(what == "a subnet was edited" ? "one" : "apart", edit)
+        case "the target was renamed": try networks.renameWire("c", to: "d")
+        case "a subnet was added to the target": try world.subnet("new", on: "c", "10.99.0.0/24")
+        case "a name was taken": try networks.createWire(name: "a", site: nil)
+        case "a subnet's name was taken": try world.subnet("two", on: "other", "10.99.0.0/24")
+        default: try world.merge("c", into: "other")
+        }
+        let refusal = try world.refusal { _ = try networks.undoWires(1) }
+        #expect(refusal.contains("entry 1 (merged a, b into c) cannot be undone"), "\(refusal)")
+        #expect(refusal.contains(sentence), "\(refusal)")
+    }
+
+    @Test("what happens in a subnet that only moved goes back with it")
+    func movedSubnetLives() throws {
+        let world = try world()
+        try world.merge("a", "b", into: "c")
+        #expect(try world.allocate("apart") == "10.30.0.11")
+        _ = try world.sandbox.networks.undoWires()
+        #expect(
+            try world.addresses().filter { $0.hasPrefix("apart") } == [
+                "apart 10.30.0.10 held me", "apart 10.30.0.11 held me",
+            ])
+        #expect(try world.subnets().contains("b: apart 10.30.0.0/24"))
+        #expect(try world.violations() == [])
+    }
+
+    @Test("several are undone newest first, each once")
+    func order() throws {
+        let world = try world()
+        let first = try world.state()
+        try world.merge("a", "b", into: "c")
+        let second = try world.state()
+        try world.merge("c", "other", into: "d")
+        #expect(try world.sandbox.networks.undoWires().entry == 2)
+        #expect(try world.state() == second)
+        #expect(try world.sandbox.networks.undoWires().entry == 1)
+        #expect(try world.state() == first)
+        #expect(try world.refusal { _ = try world.sandbox.networks.undoWires() }.contains("nothing to undo"))
+        #expect(try world.refusal { _ = try world.sandbox.networks.undoWires(1) }.contains("undone already"))
+        #expect(try world.refusal { _ = try world.sandbox.networks.undoWires(3) }.contains("itself the undoing"))
+        #expect(try world.refusal { _ = try world.sandbox.networks.undoWires(99) }.contains("no entry 99"))
+        #expect(try world.violations() == [])
+    }
+
+    @Test("a quarantine that ended since does not stand in the way")
+    func quarantineEnded() throws {
+        let world = try world()
+        try world.merge("a", "b", into: "c")
+        try world.sql("UPDATE address SET until = now() - interval '1 second' WHERE state = 'quarantined'")
+        try world.sql(
+            """
+            UPDATE wire_journal SET after = regexp_replace(after::text, '"until": "2[^"]*"',
+                '"until": "2020-01-01T00:00:00+00:00"', 'g')::jsonb
+            """)
+        _ = try world.sandbox.networks.undoWires()
+        #expect(try world.violations() == [])
+    }
+}

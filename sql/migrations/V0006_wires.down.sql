@@ -1,0 +1,10 @@
+DROP TABLE observed_network;
+DROP TABLE physical_neighbour;
+DROP TABLE hint_reading;
+ALTER TABLE account DROP COLUMN network_hints;
+DROP FUNCTION restore_rows;
+DROP FUNCTION journal_images;
+DROP FUNCTION same_row;
+DROP FUNCTION image_key;
+DROP TABLE wire_rejection;
+DROP TABLE wire_journal;
