@@ -15,7 +15,11 @@ package enum Name {
                 "begins or ends with a space"
             } else if name.hasPrefix("-") { "begins with a hyphen" } else { nil }
         if let problem {
-            throw InventoryError(.invalid, "the \(kind) name \"\(name.prefix(40).filter { $0 != "\n" })\" \(problem)")
+            throw InventoryError(.invalid, "the \(kind) name \"\(shown(name))\" \(problem)")
         }
+    }
+
+    private static func shown(_ name: String) -> String {
+        String(name.prefix(40).filter { !$0.unicodeScalars.contains { $0.properties.generalCategory == .control } })
     }
 }
