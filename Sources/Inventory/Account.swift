@@ -27,6 +27,8 @@ package struct Account: Sendable {
     package let grace: Duration
     /// Addresses in these prefixes are not looked at.
     package let ignored: [CIDR]
+    /// Whether its hosts are asked, hourly at most, what they see of the physical network.
+    package let networkHints: Bool
 
     /// What its jobs have for themselves.
     package var subject: String { "account:\(id)" }
@@ -45,6 +47,7 @@ package struct AccountChange: Sendable {
     package var grace: Duration?
     package var ignored: [CIDR]?
     package var enabled: Bool?
+    package var networkHints: Bool?
 
     package init() {}
 }
@@ -53,7 +56,7 @@ package struct AccountChange: Sendable {
 package enum AccountTable {
     static let columns = """
         id, name, url, username, secret, secret_key_id, trust, trust_value, kind, identity, site, enabled, every, grace,
-        ignored
+        ignored, network_hints
         """
 
     package static func all(in connection: Connection) throws -> [Account] {
@@ -125,11 +128,12 @@ package enum AccountTable {
                     trust_value = CASE WHEN $7::text IS NULL THEN trust_value ELSE $8::text END,
                     site = CASE WHEN $9::text IS NULL THEN site ELSE nullif($9::text, '') END,
                     every = coalesce($10::interval, every), grace = coalesce($11::interval, grace),
-                    ignored = coalesce($12::cidr[], ignored), enabled = coalesce($13::boolean, enabled)
+                    ignored = coalesce($12::cidr[], ignored), enabled = coalesce($13::boolean, enabled),
+                    network_hints = coalesce($14::boolean, network_hints)
                 WHERE id = $1::bigint
                 """, account.id, change.name, change.url, change.username, change.sealed?.secret, change.sealed?.keyID,
                 change.trust?.kind, change.trust?.value, change.site, change.every, change.grace, change.ignored,
-                change.enabled)
+                change.enabled, change.networkHints)
         } catch let error as DatabaseError where error.constraint == "account_name_unique" {
             throw InventoryError(
                 .duplicate, "there is an account \"\(change.name ?? "")\" already; choose another name")
@@ -172,5 +176,6 @@ extension Account {
         every = try row.get("every")
         grace = try row.get("grace")
         ignored = try row.get("ignored")
+        networkHints = try row.get("network_hints")
     }
 }

@@ -45,7 +45,8 @@ extension Listing {
                 (SELECT count(*) FROM vm v WHERE v.account_id = a.id) AS vms,
                 (SELECT count(*) FROM placement p WHERE p.account_id = a.id AND p.reason IS NOT NULL) AS unplaced,
                 a.username, a.trust, extract(epoch FROM a.every)::bigint AS every_seconds,
-                extract(epoch FROM a.grace)::bigint AS grace_seconds, a.ignored, j.error AS last_sync_error
+                extract(epoch FROM a.grace)::bigint AS grace_seconds, a.ignored, a.network_hints,
+                j.error AS last_sync_error
             FROM account a
             LEFT JOIN LATERAL (
                 SELECT j.state, coalesce(j.finished_at, j.started_at, j.queued_at) AS at, j.error FROM job j

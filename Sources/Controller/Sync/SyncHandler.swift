@@ -118,6 +118,7 @@ package struct SyncHandler: JobHandler {
             },
             { try writer.add($0) })
         try writer.finish()
+        NetworkHints(account: account, connection: connection).readIfDue(session, context)
         context.log(
             .info, code: "read",
             message: "read \(writer.hostCount) hosts and \(writer.virtualMachineCount) VMs of \(account.name)")

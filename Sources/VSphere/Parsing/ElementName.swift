@@ -32,6 +32,9 @@ enum ElementName: String, CaseIterable {
     case config, host, uplinkPortgroup, pvlanConfig, primaryVlanId, secondaryVlanId, maxMtu
     case vlan, start, end, pvlanId
 
+    // Network hints.
+    case subnet, ipSubnet, connectedSwitchPort, devId, portId, systemName, lldpInfo, chassisId, parameter, value
+
     /// The name's column in a `Projection`.
     var ordinal: Int { Self.ordinals[self] ?? 0 }
 

@@ -172,10 +172,13 @@ extension AccountCommand {
         @Option var every: Interval?
         @Option var grace: Interval?
         @Option(help: "Replaces the list; an empty text empties it.") var ignore: [String] = []
+        @Option(help: "on or off: ask hosts hourly what they see of the physical network, for wire suggest.")
+        var networkHints: Toggle?
 
         func run() throws {
             let password = passwordStdin ? try readPassword() : nil
             var change = AccountChange()
+            change.networkHints = networkHints.map { $0 == .on }
             change.name = rename
             change.url = url
             change.username = username
@@ -232,4 +235,8 @@ extension AccountCommand {
             print("account \(name) \(enabled ? "enabled" : "disabled")")
         }
     }
+}
+
+enum Toggle: String, ExpressibleByArgument, CaseIterable {
+    case on, off
 }
