@@ -158,11 +158,11 @@ struct DemoMergeTests {
         #expect(refusal.contains("vm web-1 (paris) in subnet servers and vm web-1 (tokyo) in subnet tokyo-servers"))
     }
 
-    @Test("an address that a VM of a moved switch took since stands in the way of undoing it")
+    @Test("an allocation since stands in the way of undoing; a switch that a sync linked since does not")
     func heldSince() throws {
         try world.merge("depot-a", "depot-b", into: "depot")
         try sync()
-        // A switch that a sync linked since is linked anew; one that was moved is not.
+        // The sync linked a switch, whose VM holds an address there now: that is decided anew.
         _ = try world.sandbox.networks.undoWires(dryRun: true)
         try world.allocate("depot-a", owner: "ann")
         #expect(

@@ -1,8 +1,11 @@
 import Addressing
 import Controller
+import Dispatch
 import IPAM
 import Inventory
+import Postgres
 import Support
+import Synchronization
 import Testing
 
 /// Rule 3.3 without any vCenter: what becomes of subnets, pools, addresses, reservations and keys.
@@ -123,6 +126,37 @@ struct WireMergeTests {
             try world.subnets() == [
                 "a: mine 10.1.2.0/24", "b: seen 10.1.0.0/16?", "b: small 10.7.1.0/24?", "d: large 10.7.0.0/16?",
             ])
+        #expect(try world.violations() == [])
+    }
+
+    @Test("an allocation that is under way when a merge begins is seen by it, and not lost")
+    func race() throws {
+        let world = try MergeWorld("a", "b")
+        try world.subnet("one", on: "a", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.19"])
+        try world.subnet("two", on: "b", "10.20.0.0/24", pools: ["10.20.0.15-10.20.0.29"])
+        try world.allocate("one", "10.20.0.16", owner: "ann")
+        try world.allocate("two")
+        let allocating = try world.sandbox.database.connect()
+        defer { allocating.close() }
+        try allocating.script(
+            """
+            BEGIN;
+            UPDATE address SET state = 'held', allocated_to = 'bob', allocated_at = now()
+            WHERE ip = '10.20.0.16' AND state = 'free'
+            """)
+        let refusal = Mutex("")
+        let merging = DispatchGroup()
+        let networks = world.sandbox.networks
+        DispatchQueue.global().async(group: merging) {
+            do { _ = try networks.mergeWires(["a", "b"], into: "c") } catch { refusal.withLock { $0 = "\(error)" } }
+        }
+        let waiting =
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        while try world.column(waiting) == ["0"] {}
+        try allocating.script("COMMIT")
+        merging.wait()
+        #expect(refusal.withLock { $0 }.contains("10.20.0.16 is held twice"))
+        #expect(try world.addresses().filter { $0.contains("10.20.0.16") }.count == 2)
         #expect(try world.violations() == [])
     }
 

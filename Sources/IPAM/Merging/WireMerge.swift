@@ -67,6 +67,7 @@ package struct WireMerge {
         }
         members = Dictionary(uniqueKeysWithValues: read.map { ($0.ref.id, $0) })
         unions = SubnetUnions(read)
+        try SubnetTable.lockAddresses(unions.united, in: connection)
     }
 
     var involved: [Int64] { (sources.map(\.id) + [target.id]).sorted() }

@@ -45,6 +45,9 @@ package struct WireUndo {
         ).map { try $0.get(0) }
         try SubnetTable.lock(subnets, in: connection)
         for subnet in subnets { try SubnetTable.settle(subnet, in: connection) }
+        let united: [Int64] = try connection.query("SELECT united FROM wire_journal WHERE id = $1::bigint", entry)[0]
+            .get(0)
+        try SubnetTable.lockAddresses(united, in: connection)
     }
 
     /// The addresses that this can concern, for placement.

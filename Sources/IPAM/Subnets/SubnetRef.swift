@@ -49,4 +49,15 @@ extension SubnetTable {
         _ = try connection.query(
             "SELECT FROM pool WHERE subnet_id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE", subnets)
     }
+
+    /// Locks every row of subnets whose own rows are locked, for a change that moves addresses: an allocation from free
+    /// rows holds nothing else, and what it gave is seen from now on.
+    static func lockAddresses(_ subnets: [Int64], in connection: Connection) throws {
+        try connection.execute(
+            """
+            WITH locked AS MATERIALIZED (
+                SELECT FROM address WHERE subnet_id = ANY ($1::bigint[]) ORDER BY subnet_id, ip FOR UPDATE)
+            SELECT count(*) FROM locked
+            """, subnets)
+    }
 }
