@@ -49,7 +49,7 @@ struct SyntheticAdapters {
 }
 
 /// Host numbers as addresses of one family.
-struct Plan {
+struct Plan: Sendable {
     let family: IPAddress.Family
 
     /// 10.N.0.H or fd00:N::H.
