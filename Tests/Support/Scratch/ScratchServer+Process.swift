@@ -20,7 +20,9 @@ extension ScratchServer {
     /// Memory where there is plenty, for what is thrown away need not be written: half the time of a test run.
     static func place() -> String {
         var space = statvfs()
-        let isRoomy = statvfs("/dev/shm", &space) == 0 && UInt64(space.f_bavail) * UInt64(space.f_frsize) > 2 << 30
+        let isRoomy =
+            access("/dev/shm", W_OK) == 0 && statvfs("/dev/shm", &space) == 0
+            && UInt64(space.f_bavail) * UInt64(space.f_frsize) > 2 << 30
         return isRoomy ? "/dev/shm" : "/tmp"
     }
 
