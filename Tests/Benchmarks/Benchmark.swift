@@ -15,7 +15,7 @@ protocol Benchmark: Sendable {
 enum Benchmarks {
     static let all: [any Benchmark] = [
         DecodeBenchmark(), MemoryBenchmark(), FirstSyncBenchmark(), UnchangedSyncBenchmark(), ManyAccountsBenchmark(),
-        AllocationBenchmark(),
+        AllocationBenchmark(), TouchBenchmark(),
     ]
 }
 
