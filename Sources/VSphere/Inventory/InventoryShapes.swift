@@ -80,8 +80,19 @@ extension InventoryProperty {
         ]),
     ])
 
+    /// Classes of `VirtualDevice` that have no MAC address, which most devices of a VM are of. A class that is not here
+    /// is looked into, so that adapters of classes yet to come are found.
+    static let otherDevices = [
+        "VirtualAHCIController", "VirtualBusLogicController", "VirtualCdrom", "VirtualDisk", "VirtualFloppy",
+        "VirtualHdAudioCard", "VirtualIDEController", "VirtualKeyboard", "VirtualLsiLogicController",
+        "VirtualLsiLogicSASController", "VirtualMachineVideoCard", "VirtualMachineVMCIDevice", "VirtualNVMEController",
+        "VirtualPCIController", "VirtualPS2Controller", "VirtualParallelPort", "VirtualPointingDevice",
+        "VirtualSIOController", "VirtualSerialPort", "VirtualTPM", "VirtualUSBController", "VirtualUSBXHCIController",
+        "ParaVirtualSCSIController",
+    ]
+
     private static let device = Shape.object(
-        .schemaType,
+        [.schemaType, .mayBeNeedless],
         [
             .key: .text, .deviceInfo: .object([.label: .text]), .macAddress: .text,
             .backing: .object(
@@ -130,6 +141,7 @@ extension Projection {
                     .token: .text, .objects: object,
                 ])
             ]),
-            properties: InventoryProperty.paths.map { ($0, shapes[$0] ?? .text) })
+            properties: InventoryProperty.paths.map { ($0, shapes[$0] ?? .text) },
+            needlessTypes: InventoryProperty.otherDevices)
     }()
 }

@@ -29,7 +29,7 @@ extension ObjectChange {
 
 /// Undoes the three escapes of inventory names, and no other.
 func unescapedName(_ stored: String) -> String {
-    guard stored.contains("%") else { return stored }
+    guard stored.utf8.contains(UInt8(ascii: "%")) else { return stored }
     var name = ""
     var rest = Substring(stored)
     while let first = rest.first {

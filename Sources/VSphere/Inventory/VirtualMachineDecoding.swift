@@ -2,8 +2,8 @@ extension VirtualMachineRecord {
     init(_ change: ObjectChange) {
         self.init(
             id: change.object.value, name: change.displayName, parent: change.text(.parent),
-            host: change.text(.machineHost), biosUUID: change.text(.machineBIOSUUID)?.lowercased(),
-            instanceUUID: change.text(.machineInstanceUUID)?.lowercased(),
+            host: change.text(.machineHost), biosUUID: change[.machineBIOSUUID]?.lowercasedText,
+            instanceUUID: change[.machineInstanceUUID]?.lowercasedText,
             isTemplate: change[.machineIsTemplate]?.bool, powerState: change.text(.machinePowerState),
             connectionState: change.text(.machineConnectionState),
             managedBy: change[.machineManagedBy]?.child(.extensionKey)?.text,
@@ -31,12 +31,16 @@ extension VirtualMachineRecord {
         guard let net else { return [] }
         return net.children.map { item in
             // The flat list is deprecated and has no prefix lengths: it serves only where the other is empty.
-            var addresses =
-                item.child(.ipConfig)?.children(.ipAddress)
-                .compactMap { ReportedAddress($0, state: .state) } ?? []
+            var addresses: [ReportedAddress] = []
+            if let config = item.child(.ipConfig) {
+                for entry in config.children where entry.name == .ipAddress {
+                    if let address = ReportedAddress(entry, state: .state) { addresses.append(address) }
+                }
+            }
             if addresses.isEmpty {
-                addresses = item.children(.ipAddress).compactMap(\.text).map {
-                    ReportedAddress(text: $0, prefixLength: nil, origin: nil, state: nil)
+                for entry in item.children where entry.name == .ipAddress {
+                    guard let text = entry.text else { continue }
+                    addresses.append(ReportedAddress(text: text, prefixLength: nil, origin: nil, state: nil))
                 }
             }
             return GuestNIC(

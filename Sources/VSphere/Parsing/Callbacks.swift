@@ -16,7 +16,7 @@ func startElement(
         return
     }
     let (name, ordinal) = state.pointee.names.lookUp(localName)
-    var next = state.pointee.transitions[Int(state.pointee.node) * Projection.width + ordinal]
+    var next = state.pointee.transitions[Int(state.pointee.node) * state.pointee.width + ordinal]
     if next == Projection.unwanted || !isOurs(state, uri) {
         if !state.pointee.rootSeen { halt(state, .foreignRoot) }
         state.pointee.skipped = 1
@@ -29,12 +29,24 @@ func startElement(
         next = state.pointee.valueNode
         if next == Projection.unwanted {
             // A property that nobody asked for, or only a part of one: that it came is kept, what it holds is not.
-            next = state.pointee.transitions[Int(state.pointee.node) * Projection.width + ordinal]
+            next = state.pointee.transitions[Int(state.pointee.node) * state.pointee.width + ordinal]
             property = -1
         }
         traits = state.pointee.traits[Int(next)]
     }
+    if traits.contains(.mayBeNeedless), let attributes, isNeedless(state, attributeCount, attributes) {
+        state.pointee.skipped = 1
+        return
+    }
     open(state, next, traits, name, property, localName, attributeCount, attributes)
+}
+
+private func isNeedless(
+    _ state: UnsafeMutablePointer<ParserState>, _ count: Int32,
+    _ attributes: UnsafeMutablePointer<UnsafePointer<xmlChar>?>
+) -> Bool {
+    guard let type = schemaType(state, count, attributes) else { return false }
+    return state.pointee.needlessTypes.index(of: type) >= 0
 }
 
 /// Elements of other vocabularies are none of ours, whatever their names. Faults' details and version lists may be in
@@ -132,22 +144,38 @@ private func typeAttribute(
     _ state: UnsafeMutablePointer<ParserState>, _ traits: Shape.Traits, _ count: Int32,
     _ attributes: UnsafeMutablePointer<UnsafePointer<xmlChar>?>
 ) -> ValueArena.Span {
-    let wantsReference = traits.contains(.referenceType)
+    let type =
+        traits.contains(.referenceType)
+        ? typeValue(in: nil, count, attributes) : schemaType(state, count, attributes)
+    guard let type, let start = type.baseAddress else { return .init() }
+    return append(state, start, type.count)
+}
+
+/// The value of `xsi:type` without its prefix.
+@inline(__always)
+private func schemaType(
+    _ state: UnsafeMutablePointer<ParserState>, _ count: Int32,
+    _ attributes: UnsafeMutablePointer<UnsafePointer<xmlChar>?>
+) -> UnsafeBufferPointer<xmlChar>? {
+    guard let value = typeValue(in: state.pointee.instanceNamespace, count, attributes) else { return nil }
+    var first = 0
+    for position in 0..<value.count where value[position] == UInt8(ascii: ":") { first = position + 1 }
+    return UnsafeBufferPointer(rebasing: value[first...])
+}
+
+@inline(__always)
+private func typeValue(
+    in namespace: UnsafePointer<xmlChar>?, _ count: Int32,
+    _ attributes: UnsafeMutablePointer<UnsafePointer<xmlChar>?>
+) -> UnsafeBufferPointer<xmlChar>? {
     for index in 0..<Int(count) {
         let attribute = attributes + index * 5
-        guard let name = attribute[0], let start = attribute[3], let end = attribute[4], isType(name) else { continue }
-        if wantsReference, attribute[2] == nil { return append(state, start, end - start) }
-        if !wantsReference, attribute[2] == state.pointee.instanceNamespace {
-            var first = start
-            var position = start
-            while position < end {
-                if position.pointee == UInt8(ascii: ":") { first = position + 1 }
-                position += 1
-            }
-            return append(state, first, end - first)
-        }
+        guard attribute[2] == namespace, let name = attribute[0], isType(name), let start = attribute[3],
+            let end = attribute[4]
+        else { continue }
+        return UnsafeBufferPointer(start: start, count: end - start)
     }
-    return .init()
+    return nil
 }
 
 @inline(__always)

@@ -45,7 +45,8 @@ final class DocumentParser {
                 transitions: Self.copy(projection.transitions), traits: Self.copy(projection.traits),
                 names: NameTable(dictionary: dictionary),
                 frames: .allocate(capacity: ParserState.deepest),
-                propertyNodes: Self.copy(projection.propertyNodes), properties: PropertyTable(projection.properties),
+                propertyNodes: Self.copy(projection.propertyNodes), properties: TextTable(projection.properties),
+                needlessTypes: TextTable(projection.needlessTypes),
                 envelopeNamespace: intern("http://schemas.xmlsoap.org/soap/envelope/", in: dictionary),
                 vimNamespace: intern("urn:vim25", in: dictionary),
                 instanceNamespace: intern("http://www.w3.org/2001/XMLSchema-instance", in: dictionary),
@@ -64,6 +65,7 @@ final class DocumentParser {
         state.pointee.frames.deallocate()
         state.pointee.propertyNodes.deallocate()
         state.pointee.properties.deallocate()
+        state.pointee.needlessTypes.deallocate()
         state.pointee.arena.deallocate()
         state.deinitialize(count: 1)
         state.deallocate()

@@ -1,4 +1,5 @@
 internal import CXML
+internal import Glibc
 
 /// What the SAX callbacks read and write, behind a pointer: as a class, every touch would cost a retain and an
 /// exclusivity check, which together are dearer than the parsing.
@@ -21,6 +22,8 @@ struct ParserState {
     /// Character data goes to the arena.
     var capturesText = false
     let transitions: UnsafeMutablePointer<UInt16>
+    /// `Projection.width`, without asking each time whether that was computed already.
+    let width = Projection.width
     let traits: UnsafeMutablePointer<Shape.Traits>
     let names: NameTable
 
@@ -31,7 +34,8 @@ struct ParserState {
     var valueNode = Projection.unwanted
     var valueProperty: Int16 = -1
     let propertyNodes: UnsafeMutablePointer<UInt16>
-    let properties: PropertyTable
+    let properties: TextTable
+    let needlessTypes: TextTable
 
     /// Interned in the document's dictionary.
     let envelopeNamespace: UnsafePointer<xmlChar>?
@@ -116,42 +120,62 @@ func intern(_ name: String, in dictionary: xmlDictPtr?) -> UnsafePointer<xmlChar
     return name.withUTF8 { xmlDictLookup(dictionary, $0.baseAddress, Int32($0.count)) }
 }
 
-/// The property paths of a projection, found by their bytes.
-struct PropertyTable {
-    private let slots: UnsafeMutablePointer<Int16>
-    private let paths: [[UInt8]]
+/// Texts found by their bytes.
+struct TextTable {
+    private struct Entry {
+        /// The place of the text in the list; -1 for none.
+        var index: Int16
+        var start: Int32
+        var count: Int32
+    }
+
+    private let entries: UnsafeMutablePointer<Entry>
+    private let bytes: UnsafeMutablePointer<UInt8>
     private let mask: Int
 
-    init(_ properties: [String]) {
-        paths = properties.map { Array($0.utf8) }
+    init(_ texts: [String]) {
         var capacity = 16
-        while capacity < properties.count * 4 { capacity *= 2 }
+        while capacity < texts.count * 4 { capacity *= 2 }
         mask = capacity - 1
-        slots = .allocate(capacity: capacity)
-        slots.initialize(repeating: -1, count: capacity)
-        for (index, path) in paths.enumerated() {
-            var slot = path.withUnsafeBufferPointer { Self.hash($0) } & mask
-            while slots[slot] >= 0 { slot = (slot + 1) & mask }
-            slots[slot] = Int16(index)
+        entries = .allocate(capacity: capacity)
+        entries.initialize(repeating: Entry(index: -1, start: 0, count: 0), count: capacity)
+        bytes = .allocate(capacity: max(1, texts.reduce(0) { $0 + $1.utf8.count }))
+        var end = 0
+        for (index, text) in texts.enumerated() {
+            let utf8 = Array(text.utf8)
+            var slot = utf8.withUnsafeBufferPointer { Self.hash($0) } & mask
+            while entries[slot].index >= 0 { slot = (slot + 1) & mask }
+            entries[slot] = Entry(index: Int16(index), start: Int32(end), count: Int32(utf8.count))
+            for byte in utf8 {
+                bytes[end] = byte
+                end += 1
+            }
         }
     }
 
-    func deallocate() { slots.deallocate() }
+    func deallocate() {
+        entries.deallocate()
+        bytes.deallocate()
+    }
 
-    /// The property's index, or -1.
-    func index(of path: UnsafeBufferPointer<UInt8>) -> Int16 {
-        var slot = Self.hash(path) & mask
-        while slots[slot] >= 0 {
-            let index = slots[slot]
-            if paths[Int(index)].elementsEqual(path) { return index }
+    /// The text's place in the list, or -1.
+    func index(of text: UnsafeBufferPointer<UInt8>) -> Int16 {
+        guard let start = text.baseAddress else { return -1 }
+        var slot = Self.hash(text) & mask
+        while true {
+            let entry = entries[slot]
+            if entry.index < 0 { return -1 }
+            if Int(entry.count) == text.count, memcmp(bytes + Int(entry.start), start, text.count) == 0 {
+                return entry.index
+            }
             slot = (slot + 1) & mask
         }
-        return -1
     }
 
-    private static func hash(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
-        var value: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return Int(truncatingIfNeeded: value >> 17)
+    /// Of the length and the last bytes, in which paths differ that begin alike.
+    private static func hash(_ text: UnsafeBufferPointer<UInt8>) -> Int {
+        var value = UInt64(truncatingIfNeeded: text.count)
+        for byte in text.suffix(8) { value = (value &<< 8 | value &>> 56) ^ UInt64(byte) }
+        return Int(truncatingIfNeeded: (value &* 0x9E37_79B9_7F4A_7C15) >> 40)
     }
 }

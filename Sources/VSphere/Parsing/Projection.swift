@@ -9,13 +9,16 @@ struct Projection {
     private(set) var propertyNodes: [UInt16] = []
     /// The property paths whose values are kept.
     let properties: [String]
+    /// The types whose elements are skipped where the shape allows that.
+    let needlessTypes: [String]
     let root: UInt16 = 1
 
     static let width = ElementName.allCases.count
     static let unwanted: UInt16 = 0
 
-    init(root: Shape, properties: [(path: String, shape: Shape)] = []) {
+    init(root: Shape, properties: [(path: String, shape: Shape)] = [], needlessTypes: [String] = []) {
         self.properties = properties.map(\.path)
+        self.needlessTypes = needlessTypes
         addNode([])
         // The document itself is the node above its root element.
         compile(root)
@@ -23,14 +26,17 @@ struct Projection {
     }
 
     /// The shape of a SOAP answer with `response` in its body.
-    static func soap(_ response: Shape, properties: [(path: String, shape: Shape)] = []) -> Projection {
+    static func soap(
+        _ response: Shape, properties: [(path: String, shape: Shape)] = [], needlessTypes: [String] = []
+    ) -> Projection {
         var response = response
         response.traits.insert(.localName)
         let fault = Shape.object([
             .faultcode: .text, .faultstring: .text, .detail: .array(of: faultShape),
         ])
         let body = Shape(traits: [], fields: [(.fault, fault)], others: [response])
-        return Projection(root: .object([.envelope: .object([.body: body])]), properties: properties)
+        return Projection(
+            root: .object([.envelope: .object([.body: body])]), properties: properties, needlessTypes: needlessTypes)
     }
 
     /// A fault's type and those of its fields that say what it is about.

@@ -20,6 +20,8 @@ struct Shape {
         static let propertyName = Traits(rawValue: 1 << 5)
         /// The content is shaped by the property path before it.
         static let propertyValue = Traits(rawValue: 1 << 6)
+        /// Skip the element whole where its `xsi:type` is one of the projection's `needless` types.
+        static let mayBeNeedless = Traits(rawValue: 1 << 7)
     }
 
     var traits: Traits

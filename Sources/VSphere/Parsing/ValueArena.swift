@@ -95,6 +95,19 @@ struct ElementView {
     var text: String? { string(nodes[index].text) }
     /// The character data, which may be empty.
     var rawText: String { string(nodes[index].text) ?? "" }
+    /// The same, for what is compared whatever its case, as UUIDs are.
+    var lowercasedText: String? {
+        let span = nodes[index].text
+        guard span.count > 0 else { return nil }
+        let source = bytes + Int(span.start)
+        return String(unsafeUninitializedCapacity: Int(span.count)) { buffer in
+            for offset in 0..<Int(span.count) {
+                let byte = source[offset]
+                buffer[offset] = byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+            }
+            return Int(span.count)
+        }
+    }
     var type: String? { string(nodes[index].type) }
     var localName: String? { string(nodes[index].localName) }
 
