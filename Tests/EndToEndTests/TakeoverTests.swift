@@ -13,6 +13,9 @@ struct TakeoverTests {
         case merging
         /// There too, but for a moment only: the database has given it up, while its own clock still trusts the lease.
         case mergingInGoodFaith
+        /// With the job's row locked, within its final transaction and past its lease: nobody may take the job before the database
+        /// has ended that transaction.
+        case ending
     }
 
     @Test(
@@ -32,18 +35,25 @@ struct TakeoverTests {
         try vcenter.become(Self.scenario(["10.2.0.3", "10.2.0.2"]))
         let topologyLock = try database.connect()
         defer { topologyLock.close() }
-        if stall == .reading {
-            try vcenter.inject(.delay(milliseconds: 300_000), method: "WaitForUpdatesEx", count: 1)
-        } else {
-            _ = try topologyLock.query("SELECT pg_advisory_lock(7001, 0)::text")
+        var brakes: Brakes?
+        switch stall {
+        case .reading: try vcenter.inject(.delay(milliseconds: 300_000), method: "WaitForUpdatesEx", count: 1)
+        case .merging, .mergingInGoodFaith: _ = try topologyLock.query("SELECT pg_advisory_lock(7001, 0)::text")
+        case .ending:
+            // Not the minute that is usual.
+            try topologyLock.script(
+                "ALTER DATABASE \(#require(tool.scratch).name) SET idle_in_transaction_session_timeout = '2s'")
+            brakes = try Brakes(database, [.init(account: "one", moment: .ending, vcenter: vcenter)])
         }
         let sleeper = try tool.start(["serve", "--workers", "1", "--lease", lease])
-        if stall == .reading {
-            try until("it reads") { try vcenter.statistics().running["WaitForUpdatesEx"] == 1 }
-        } else {
+        switch stall {
+        case .reading: try until("it reads") { try vcenter.statistics().running["WaitForUpdatesEx"] == 1 }
+        case .merging, .mergingInGoodFaith:
             try until("it is in its final transaction") { try Self.waiting(for: database) == 1 }
+        case .ending: try until("it has its job's row") { try brakes?.hold() == true }
         }
         sleeper.send(SIGSTOP)
+        try brakes?.release()
         try vcenter.clearFaults()
         try until("its answer is on the way") { (try vcenter.statistics().running["WaitForUpdatesEx"] ?? 0) == 0 }
         try vcenter.become(Self.scenario(["10.2.0.4", "10.2.0.2", "10.2.0.5"]))
@@ -55,7 +65,7 @@ struct TakeoverTests {
         }
 
         let successor = try tool.start(["serve", "--workers", "1", "--lease", "30s"])
-        if stall != .reading {
+        if stall == .merging || stall == .mergingInGoodFaith {
             try until("both are in the final transaction") { try Self.waiting(for: database) == 2 }
             topologyLock.close()
         }

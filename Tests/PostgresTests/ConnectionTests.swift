@@ -177,6 +177,20 @@ import Testing
         }
     }
 
+    @Test("a session ends that stands still in a transaction, after a minute or what the operator set")
+    func abandoned() throws {
+        func timeout() throws -> String {
+            let connection = try scratch.database.connect()
+            defer { connection.close() }
+            return try connection.query("SHOW idle_in_transaction_session_timeout").one().get(0)
+        }
+        #expect(try timeout() == "1min")
+        try scratch.database.withConnection {
+            try $0.script("ALTER DATABASE \(scratch.name) SET idle_in_transaction_session_timeout = '2h'")
+        }
+        #expect(try timeout() == "2h")
+    }
+
     @Test("a configured schema is where unqualified names are")
     func schema() throws {
         try scratch.database.withConnection { try $0.script("CREATE SCHEMA \"odd \"\"name\"") }

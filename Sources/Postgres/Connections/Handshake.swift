@@ -111,6 +111,9 @@ enum Handshake {
     /// What every session of ours assumes, in one message.
     static func sessionSettings(_ configuration: DatabaseConfiguration) -> String {
         var settings = ["SET standard_conforming_strings = on", "SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'"]
+        settings += limits.map { name, value, condition in
+            "SELECT set_config('\(name)', '\(value)', false) WHERE current_setting('\(name)') \(condition)"
+        }
         if let timeout = configuration.statementTimeout {
             settings.append("SET statement_timeout = \(max(1, timeout.wholeMicroseconds / 1000))")
         }
@@ -119,6 +122,21 @@ enum Handshake {
         }
         return settings.joined(separator: "; ")
     }
+}
+
+extension Handshake {
+    /// How long the server keeps a session, and so its locks, of a client that stands still or is gone without a word: by default
+    /// for ever, respectively for hours. What an operator set stays, unless it is the longer wait for a dead host. On a Unix
+    /// socket the TCP settings read as 0 and do nothing.
+    private static let limits: [(name: String, value: String, condition: String)] = [
+        // No transaction of ours waits for anything but the database and this process.
+        ("idle_in_transaction_session_timeout", "60s", "= '0'"),
+        ("tcp_keepalives_idle", "30", "::int > 30"),
+        ("tcp_keepalives_interval", "10", "::int > 10"),
+        ("tcp_keepalives_count", "3", "::int > 3"),
+        // Keepalives are not sent while an answer waits to be acknowledged.
+        ("tcp_user_timeout", "60000", "= '0'"),
+    ]
 }
 
 /// An SQL identifier in quotes, for the places where no parameter can stand.
