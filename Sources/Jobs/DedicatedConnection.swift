@@ -8,11 +8,14 @@ import Postgres
 final class DedicatedConnection: @unchecked Sendable {
     let queue: DispatchQueue
     private let database: Database
+    private let settings: String?
     private var connection: Connection?
     private var isClosed = false
 
-    init(_ database: Database, label: String) {
+    /// - Parameter settings: SQL that each of its sessions begins with.
+    init(_ database: Database, label: String, settings: String? = nil) {
         self.database = database
+        self.settings = settings
         queue = DispatchQueue(label: label)
     }
 
@@ -20,13 +23,24 @@ final class DedicatedConnection: @unchecked Sendable {
     func run<T>(_ body: (Connection) throws -> T) throws -> T {
         dispatchPrecondition(condition: .onQueue(queue))
         guard !isClosed else { throw JobError(.canceled, "the runner has stopped") }
-        let connection = try self.connection ?? database.connect()
+        let connection = try self.connection ?? open()
         self.connection = connection
         do {
             return try body(connection)
         } catch let error as DatabaseError where error.code == .unavailable {
             connection.close()
             self.connection = nil
+            throw error
+        }
+    }
+
+    private func open() throws -> Connection {
+        let connection = try database.connect()
+        do {
+            if let settings { try connection.script(settings) }
+            return connection
+        } catch {
+            connection.close()
             throw error
         }
     }

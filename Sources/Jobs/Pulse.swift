@@ -19,7 +19,12 @@ final class Pulse: Sendable {
         self.queue = queue
         self.lease = lease
         self.logger = logger
-        connection = DedicatedConnection(queue.database, label: "wireloom.jobs.pulse")
+        // A job's end can meet its own row locked: by its final transaction, which goes on in the server for a while after the
+        // connection broke. Meanwhile the other jobs' leases must be renewed; whoever ends the job tries again.
+        let patience = max(.milliseconds(100), min(.seconds(5), lease / 6))
+        connection = DedicatedConnection(
+            queue.database, label: "wireloom.jobs.pulse",
+            settings: "SET lock_timeout = \(Int(patience / .milliseconds(1)))")
         ticks = Ticker(every: min(.seconds(1), lease / 3), on: connection.queue)
         distrust = Ticker(every: lease / 6, on: DispatchQueue(label: "wireloom.jobs.distrust"))
     }

@@ -135,7 +135,8 @@ package final class Runner: Sendable {
         return state.withLock { $0.lanes.isQuiet }
     }
 
-    /// Follows jobs, whoever runs them, until all have ended or this runner has stopped, and returns them.
+    /// Follows jobs, whoever runs them, until all have ended or this runner has stopped, and returns them. Throws when the database
+    /// was away for as long as a lease: by then the jobs may be anybody's.
     ///
     /// - Parameters:
     ///   - interval: How often `each` sees them at least.
@@ -150,11 +151,21 @@ package final class Runner: Sendable {
             return state.nextWaiter
         }
         defer { state.withLock { _ = $0.waiters.removeValue(forKey: key) } }
+        let filter = JobFilter(ids: ids, limit: ids.count)
+        var patience = Patience(configuration.lease)
         while true {
             let isStopped = state.withLock { $0.life == .stopped }
-            let rows = try queue.jobs(JobFilter(ids: ids, limit: ids.count))
-            try each(rows)
-            if isStopped || rows.allSatisfy(\.state.isFinal) { return rows }
+            let found =
+                isStopped
+                ? try queue.jobs(filter)
+                : try patience.bear(away: { error in
+                    logger.warning(
+                        "following jobs has to wait for the database", metadata: [JobLogKey.error: "\(error)"])
+                }) { try queue.jobs(filter) }
+            if let rows = found {
+                try each(rows)
+                if isStopped || rows.allSatisfy(\.state.isFinal) { return rows }
+            }
             _ = changed.wait(timeout: .now() + interval.dispatchInterval)
         }
     }
@@ -265,7 +276,8 @@ package final class Runner: Sendable {
         kick()
     }
 
-    /// Writes how the job ended, as long as the lease may be ours: a database that is away for a moment costs no work.
+    /// Writes how the job ended, as long as the lease may be ours: a database that is away for a moment costs no work. A process
+    /// that is stopping does not wait for it.
     private func conclude(_ context: JobContext, _ outcome: Outcome) {
         var metadata: Logger.Metadata = [
             JobLogKey.job: "\(context.job.id)", JobLogKey.kind: "\(context.job.kind)",
@@ -288,22 +300,14 @@ package final class Runner: Sendable {
                 return
             } catch {
                 metadata[JobLogKey.error] = "\(error)"
-                guard ContinuousClock.now < context.trustedUntil, (error as? DatabaseError)?.mayPass == true else {
+                guard ContinuousClock.now < context.trustedUntil, context.cancellation.reason != .stopping,
+                    (error as? DatabaseError)?.mayPass == true
+                else {
                     logger.error("a job's end could not be written; its lease will run out", metadata: metadata)
                     return
                 }
                 _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(500))
             }
-        }
-    }
-}
-
-extension DatabaseError {
-    /// Whether the same statement may well succeed a moment later.
-    var mayPass: Bool {
-        switch code {
-        case .unavailable, .retryable, .readOnly, .full, .timeout: true
-        default: false
         }
     }
 }

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundation
 import Logging
 import Postgres
 import Support
@@ -17,6 +18,35 @@ final class Gate: Sendable {
         if semaphore.wait(timeout: .now() + .seconds(60)) == .timedOut {
             Issue.record(comment, sourceLocation: location)
         }
+    }
+}
+
+/// Looks again until it is so. Waiting too long fails the test.
+func until(
+    _ what: Comment, location: SourceLocation = #_sourceLocation, _ condition: () throws -> Bool
+) throws {
+    let deadline = ContinuousClock.now + .seconds(60)
+    while try !condition() {
+        try #require(ContinuousClock.now < deadline, "waited in vain until \(what)", sourceLocation: location)
+        Thread.sleep(forTimeInterval: 0.02)
+    }
+}
+
+/// A log that opens a gate when it has a certain message.
+struct GatedLog: LogHandler {
+    let message: String
+    let gate: Gate
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.warning
+    var metadataProvider: Logger.MetadataProvider?
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        if event.message.description == message { gate.open() }
     }
 }
 
@@ -76,6 +106,15 @@ struct Fixture {
 
     func execute(_ sql: String) throws {
         try database.withConnection { try $0.script(sql) }
+    }
+
+    /// Ends the database's sessions and lets nobody in, or lets all in again; from a database beside it.
+    func shut(_ shut: Bool) throws {
+        let beside = Database(
+            DatabaseConfiguration(uri: scratch.uri.replacingOccurrences(of: scratch.name, with: "postgres")))
+        defer { beside.close() }
+        try beside.withConnection { try $0.script("ALTER DATABASE \(scratch.name) ALLOW_CONNECTIONS \(!shut)") }
+        if shut { try scratch.terminateSessions() }
     }
 
     func configuration(worker: String = "w", width: Int = 2, poll: Duration = .seconds(3600)) -> Runner.Configuration {

@@ -43,13 +43,19 @@ struct JobCommand: ParsableCommand {
         func run() throws {
             let rows = try Runtime.with(options) { runtime in
                 let display = ProgressDisplay()
+                let filter = JobFilter(ids: [JobID(Int64(id))])
+                var patience = Patience(.seconds(30))
                 while true {
-                    let rows = try runtime.queue.jobs(JobFilter(ids: [JobID(Int64(id))]))
-                    if rows.isEmpty { throw Failure("there is no job \(id); see: wireloom job list", status: 65) }
-                    display.show(rows)
-                    if rows.allSatisfy(\.state.isFinal) {
-                        display.finish(rows)
-                        return rows
+                    let found = try patience.bear(away: { Output.note("\($0.detail); waiting for it") }) {
+                        try runtime.queue.jobs(filter)
+                    }
+                    if let rows = found {
+                        if rows.isEmpty { throw Failure("there is no job \(id); see: wireloom job list", status: 65) }
+                        display.show(rows)
+                        if rows.allSatisfy(\.state.isFinal) {
+                            display.finish(rows)
+                            return rows
+                        }
                     }
                     Thread.sleep(forTimeInterval: 0.5)
                 }
