@@ -88,6 +88,10 @@ final class Server: Sendable {
         let data = try DirectoryHandle(layout.data, for: account)
         let socketDirectory = layout.socketDirectory(reachable: data.isReachable)
         try layout.prepareSocketDirectory(socketDirectory, owner: account)
+        // As with the postmaster's file: PostgreSQL trusts the process id in it, and gives up on an empty one. The directory is
+        // the server's alone, and no server lives.
+        let socketLock = "\(socketDirectory)/.s.PGSQL.\(ServerSettings.port).lock"
+        guard unlink(socketLock) == 0 || errno == ENOENT else { throw .unwritable(socketLock, errno) }
 
         var command = [binaries.postgres, "-D", data.pathInChild(after: 1)]
         for setting in ServerSettings.arguments(socketDirectory: socketDirectory, marker: layout.marker()) {

@@ -62,12 +62,12 @@ struct CrashTests {
         #expect(fixture.server() == nil)
     }
 
-    @Test("a process id file whose id belongs to another process by now does not keep the server from starting")
+    @Test("files whose process id belongs to another process by now do not keep the server from starting")
     func reusedProcessID() throws {
         let fixture = try Fixture(made: true)
         var lease = try fixture.acquire()
-        let file = fixture.data + "/postmaster.pid"
-        let text = try String(contentsOfFile: file, encoding: .utf8)
+        let files = [fixture.data + "/postmaster.pid", fixture.socketLock]
+        let texts = try files.map { try String(contentsOfFile: $0, encoding: .utf8) }
         let server = try #require(fixture.server())
         lease.release()
         // A live process of the server's own user, for PostgreSQL itself would not start then.
@@ -81,13 +81,25 @@ struct CrashTests {
             try? input.fileHandleForWriting.close()
             other.waitUntilExit()
         }
-        try text.replacingOccurrences(of: "\(server)\n", with: "\(other.processIdentifier)\n")
-            .write(toFile: file, atomically: false, encoding: .utf8)
+        for (file, text) in zip(files, texts) {
+            try text.replacingOccurrences(of: "\(server)\n", with: "\(other.processIdentifier)\n")
+                .write(toFile: file, atomically: false, encoding: .utf8)
+        }
 
         lease = try fixture.acquire()
         #expect(try query(lease, "SELECT 1") == "1")
         lease.release()
         #expect(other.isRunning)
+    }
+
+    @Test("a lock file of the socket that a full disk left empty does not keep the server from starting")
+    func emptySocketLock() throws {
+        let fixture = try Fixture(made: true)
+        try fixture.acquire().release()
+        try #require(FileManager.default.createFile(atPath: fixture.socketLock, contents: nil))
+        let lease = try fixture.acquire()
+        #expect(try query(lease, "SELECT 1") == "1")
+        lease.release()
     }
 
     @Test("a data directory whose making was cut short is thrown away")

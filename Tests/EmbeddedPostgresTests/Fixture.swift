@@ -41,6 +41,8 @@ final class Fixture: Sendable {
 
     var cluster: String { home + "/cluster" }
     var data: String { cluster + "/data" }
+    /// PostgreSQL's lock file of its socket.
+    var socketLock: String { cluster + "/run/.s.PGSQL.5432.lock" }
 
     /// A lease on a server that need not survive the machine.
     func acquire(binaries: [String]? = nil) throws -> ClusterLease {
