@@ -35,6 +35,15 @@ struct CrashTests {
         #expect(fixture.server() == nil)
     }
 
+    @Test("a lease that was given back revives nothing, which nobody would stop")
+    func revivedLate() throws {
+        let fixture = try Fixture(made: true)
+        let lease = try fixture.acquire()
+        lease.release()
+        try lease.revive()
+        #expect(fixture.server() == nil)
+    }
+
     @Test("a backend in a long query that outlives its killed server does not keep the next one from starting")
     func orphan() throws {
         let fixture = try Fixture(made: true)

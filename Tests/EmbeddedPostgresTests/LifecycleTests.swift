@@ -92,6 +92,18 @@ struct LifecycleTests {
         #expect(fixture.server() == nil)
     }
 
+    @Test("a lease released by two threads at once is released for both when the server has stopped")
+    func releaseTogether() throws {
+        let fixture = try Fixture(made: true)
+        let lease = try fixture.acquire()
+        let left = Mutex<[pid_t?]>([])
+        DispatchQueue.concurrentPerform(iterations: 4) { _ in
+            lease.release()
+            left.withLock { $0.append(fixture.server()) }
+        }
+        #expect(left.withLock { $0 } == [nil, nil, nil, nil])
+    }
+
     @Test("a lease that is dropped is released")
     func droppedLease() throws {
         let fixture = try Fixture(made: true)
