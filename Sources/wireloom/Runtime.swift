@@ -1,5 +1,6 @@
 import ArgumentParser
 import Controller
+import Dispatch
 import EmbeddedPostgres
 import Foundation
 import IPAM
@@ -33,7 +34,7 @@ final class Runtime: Sendable {
     var allocator: Allocator { Allocator(database: database, actor: Self.actor) }
 
     /// - Throws: what stands in the way of the database, the schema or the key.
-    init(_ options: GlobalOptions, maxConnections: Int = 16) throws {
+    private init(_ options: GlobalOptions, maxConnections: Int, server: PrivateServer) throws {
         let environment = ProcessInfo.processInfo.environment
         Self.logLevel.withLock { $0 = options.verbose ? .debug : .warning }
         _ = Self.logging
@@ -45,7 +46,7 @@ final class Runtime: Sendable {
                 DatabaseConfiguration(
                     uri: given, applicationName: "wireloom", maxConnections: maxConnections))
         } else {
-            let lease = try EmbeddedCluster.acquire(home: home, logger: Logger(label: "wireloom.postgres"))
+            let lease = try server.acquire(home: home)
             self.lease = lease
             database = Database(
                 DatabaseConfiguration(
@@ -81,18 +82,17 @@ final class Runtime: Sendable {
         try lease?.revive()
     }
 
-    func close() {
-        database.close()
-        lease?.release()
-    }
-
-    /// Runs a command's work and leaves the database as others need it, whatever happens.
+    /// Runs a command's work and leaves the database as others need it, whatever happens; a signal that ends the process happens too.
     static func with<T>(
         _ options: GlobalOptions, maxConnections: Int = 16, _ body: (Runtime) throws -> T
     ) throws -> T {
-        let runtime = try Runtime(options, maxConnections: maxConnections)
-        defer { runtime.close() }
-        return try body(runtime)
+        let server = PrivateServer()
+        return try Signals.ending(after: { server.release() }) {
+            defer { server.release() }
+            let runtime = try Runtime(options, maxConnections: maxConnections, server: server)
+            defer { runtime.database.close() }
+            return try body(runtime)
+        }
     }
 
     private static func makeHome(_ home: String) throws {
@@ -118,5 +118,28 @@ final class Runtime: Sendable {
         var buffer = [CChar](repeating: 0, count: 256)
         return gethostname(&buffer, buffer.count - 1) == 0
             ? String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "host"
+    }
+}
+
+/// A command's hold on the private PostgreSQL, which a signal gives back from another thread.
+private final class PrivateServer: Sendable {
+    /// How long a signal waits for a start that is under way, before it leaves the server to the next command.
+    private static let patience = DispatchTimeInterval.seconds(5)
+
+    private let starting = DispatchGroup()
+    private let lease = Mutex<ClusterLease?>(nil)
+
+    func acquire(home: String) throws -> ClusterLease {
+        starting.enter()
+        defer { starting.leave() }
+        let lease = try EmbeddedCluster.acquire(home: home, logger: Logger(label: "wireloom.postgres"))
+        self.lease.withLock { $0 = lease }
+        return lease
+    }
+
+    /// Safe to call twice, and without a lease.
+    func release() {
+        _ = starting.wait(timeout: .now() + Self.patience)
+        lease.withLock { $0 }?.release()
     }
 }

@@ -26,6 +26,7 @@ struct Wireloom: ParsableCommand {
 
     static func main() {
         signal(SIGPIPE, SIG_IGN)
+        Signals.watch()
         do {
             var command = try parseAsRoot()
             try command.run()

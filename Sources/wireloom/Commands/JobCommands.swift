@@ -180,12 +180,21 @@ struct SyncCommand: ParsableCommand {
             let runner = Runner(
                 runtime.queue,
                 handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)], configuration)
-            runner.start()
-            defer { runner.stop() }
-            let display = ProgressDisplay()
-            let rows = try runner.wait(for: ids, every: .milliseconds(500)) { display.show($0) }
-            display.finish(rows)
-            return rows
+            // The jobs go back to the queue, so that the next command need not wait for their leases.
+            return try Signals.ending(after: { runner.stop(grace: .zero, patience: .seconds(3)) }) {
+                runner.start()
+                let display = ProgressDisplay()
+                do {
+                    let rows = try runner.wait(for: ids, every: .milliseconds(500)) { display.show($0) }
+                    display.finish(rows)
+                    runner.stop()
+                    return rows
+                } catch {
+                    // The database has been away for long: nothing that the jobs still do can be written.
+                    runner.stop(grace: .zero, patience: .seconds(2))
+                    throw error
+                }
+            }
         }
         if rows.contains(where: { $0.state == .failed || $0.state == .canceled }) { throw ExitCode(1) }
         if strict, rows.contains(where: { $0.state == .findings }) { throw ExitCode(1) }
@@ -195,50 +204,47 @@ struct SyncCommand: ParsableCommand {
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the workers and the schedule until told to stop.",
-        discussion: "Stops gracefully on SIGTERM and SIGINT: running syncs get 20 seconds to finish.")
+        discussion: "Stops gracefully on SIGTERM, SIGINT and SIGHUP: running syncs get 20 seconds to finish.")
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var worker: WorkerOptions
 
     func run() throws {
-        // Signals become a read of this pipe's worth of dispatch: blocked first, so that none is lost.
-        signal(SIGTERM, SIG_IGN)
-        signal(SIGINT, SIG_IGN)
         let stop = DispatchSemaphore(value: 0)
-        let sources = [SIGTERM, SIGINT].map { number in
-            let source = DispatchSource.makeSignalSource(
-                signal: number, queue: DispatchQueue(label: "wireloom.signals"))
-            source.setEventHandler { @Sendable in stop.signal() }
-            source.resume()
-            return source
-        }
-        defer { for source in sources { source.cancel() } }
         try Runtime.with(options, maxConnections: worker.maxConnections) { runtime in
-            let runner = Runner(
-                runtime.queue,
-                handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)],
-                worker.configuration)
-            let scheduler = Scheduler(runtime.queue)
-            // The private PostgreSQL is nobody else's to look after; with a database that was given this does nothing.
-            let watch = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "wireloom.watch"))
-            watch.schedule(deadline: .now() + .seconds(2), repeating: .seconds(2))
-            watch.setEventHandler { @Sendable in
-                do { try runtime.revive() } catch { Output.note("\(error)") }
-            }
-            watch.resume()
-            defer { watch.cancel() }
-            runner.start()
-            scheduler.start()
-            let housekeeping = Housekeeping(database: runtime.database)
-            housekeeping.start()
-            defer { housekeeping.stop() }
-            Output.note("serving with \(worker.workers) workers; stop with SIGTERM or Ctrl-C")
-            stop.wait()
-            Output.note("stopping: running jobs may finish")
-            scheduler.stop()
-            if !runner.stop() {
-                Output.note("a job did not stop in time; its lease will run out and it is queued again")
-            }
+            try Signals.handing(to: { stop.signal() }) { try serve(runtime, until: stop) }
+        }
+    }
+
+    private func serve(_ runtime: Runtime, until stop: DispatchSemaphore) throws {
+        let runner = Runner(
+            runtime.queue,
+            handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)],
+            worker.configuration)
+        let scheduler = Scheduler(runtime.queue)
+        // The private PostgreSQL is nobody else's to look after; with a database that was given this does nothing.
+        let watching = DispatchQueue(label: "wireloom.watch")
+        let watch = DispatchSource.makeTimerSource(queue: watching)
+        watch.schedule(deadline: .now() + .seconds(2), repeating: .seconds(2))
+        watch.setEventHandler { @Sendable in
+            do { try runtime.revive() } catch { Output.note("\(error)") }
+        }
+        watch.resume()
+        defer {
+            watch.cancel()
+            watching.sync {}
+        }
+        runner.start()
+        scheduler.start()
+        let housekeeping = Housekeeping(database: runtime.database)
+        housekeeping.start()
+        defer { housekeeping.stop() }
+        Output.note("serving with \(worker.workers) workers; stop with SIGTERM or Ctrl-C")
+        stop.wait()
+        Output.note("stopping: running jobs may finish")
+        scheduler.stop()
+        if !runner.stop() {
+            Output.note("a job did not stop in time; its lease will run out and it is queued again")
         }
     }
 }
