@@ -26,8 +26,8 @@ struct Failure: Error {
         case let error as InventoryError: self.init(error.detail, status: Self.status(error))
         case let error as NetworkError: self.init(error.detail, status: Self.status(error))
         case let error as SyncError: self.init(error.message, status: 77)
-        case let error as JobError: self.init(error.detail, status: error.code == .notFound ? 65 : 77)
-        case let error as EmbeddedPostgresError: self.init(error.detail, status: 69)
+        case let error as JobError: self.init(error.detail, status: Self.status(error))
+        case let error as EmbeddedPostgresError: self.init(error.detail, status: error.code == .busy ? 75 : 69)
         default: return nil
         }
     }
@@ -35,9 +35,19 @@ struct Failure: Error {
     private static func status(_ error: DatabaseError) -> Int32 {
         switch error.code.rawValue {
         case "conflict": 77
+        case "invalid_value": 65
         case "retryable", "timeout", "canceled": 75
         case "bug", "schema": 70
         default: 69
+        }
+    }
+
+    private static func status(_ error: JobError) -> Int32 {
+        switch error.code {
+        case .notFound: 65
+        case .unreadable: 70
+        case .busy, .canceled: 75
+        case .lostLease, .alreadyEnded, .notEnded: 77
         }
     }
 
