@@ -109,12 +109,12 @@ package struct AccountService: Sendable {
                 try schedule(changed, in: connection)
             }
         }
+        // After the commit, or the schedule could ask for another one meanwhile.
+        if change.enabled == false { try cancelJobs(of: account, [.queued], by: "account disable") }
     }
 
     package func remove(_ account: Account) throws {
-        for job in try queue.jobs(JobFilter(states: [.queued, .running], subject: account.subject)) {
-            _ = try? queue.cancel(job.id, by: "account remove")
-        }
+        try cancelJobs(of: account, [.queued, .running], by: "account remove")
         try database.transaction { connection in
             try AdvisoryLock.topology(exclusive: true).take(in: connection)
             try actor.declare(in: connection)
@@ -133,6 +133,16 @@ package struct AccountService: Sendable {
             try queue.enqueue(
                 kind: SyncHandler.kind, subject: account.subject, label: account.name,
                 payload: JSON(encoding: SyncRequest(acceptReleases: acceptReleases)), in: connection)
+        }
+    }
+
+    private func cancelJobs(of account: Account, _ states: [JobState], by reason: String) throws {
+        for job in try queue.jobs(JobFilter(states: states, subject: account.subject)) {
+            do {
+                try queue.cancel(job.id, by: reason)
+            } catch let error as JobError where error.code == .alreadyEnded || error.code == .notFound {
+                // It ended, or was pruned, since it was listed.
+            }
         }
     }
 

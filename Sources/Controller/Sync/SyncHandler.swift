@@ -88,6 +88,12 @@ package struct SyncHandler: JobHandler {
             throw SyncError(
                 code: "account_gone", message: "account \(context.job.label) was removed before its sync began")
         }
+        // Disabled after the job was queued, or a job of before was retried.
+        guard account.enabled else {
+            throw SyncError(
+                code: "account_disabled",
+                message: "account \(account.name) is disabled; run: wireloom account enable \(account.name)")
+        }
         return account
     }
 
