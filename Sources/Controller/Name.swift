@@ -4,8 +4,9 @@ internal import Inventory
 package enum Name {
     /// Printable text of 1 to 100 characters, without surrounding spaces, that does not look like an option.
     ///
+    /// - Parameter digitsAlone: whether digits alone will do; not where a command takes the name or the number of the thing.
     /// - Throws: ``InventoryError`` with code `invalid`.
-    package static func check(_ name: String, of kind: String) throws {
+    package static func check(_ name: String, of kind: String, digitsAlone: Bool = true) throws {
         let problem: String? =
             if name.isEmpty { "is empty" } else if name.count > 100 {
                 "is longer than 100 characters"
@@ -13,7 +14,11 @@ package enum Name {
                 .unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
             { "has a control character" } else if name.first == " " || name.last == " " {
                 "begins or ends with a space"
-            } else if name.hasPrefix("-") { "begins with a hyphen" } else { nil }
+            } else if name.hasPrefix("-") {
+                "begins with a hyphen"
+            } else if !digitsAlone,
+                name.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+            { "is a number, which would be taken for the \(kind)'s id" } else { nil }
         if let problem {
             throw InventoryError(.invalid, "the \(kind) name \"\(shown(name))\" \(problem)")
         }

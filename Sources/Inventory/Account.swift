@@ -63,11 +63,15 @@ package enum AccountTable {
         try connection.query("SELECT \(columns) FROM account ORDER BY name").map(Account.init)
     }
 
-    /// By name, or by the id that a listing shows.
+    /// By name, or by the id that a listing shows. A name wins: one that is a number may be older than the rule against it.
     ///
     /// - Throws: ``InventoryError`` with code `not_found`.
     package static func named(_ name: String, in connection: Connection) throws -> Account {
-        let rows = try connection.query("SELECT \(columns) FROM account WHERE name = $1::text", name)
+        let rows = try connection.query(
+            """
+            SELECT \(columns) FROM account WHERE name = $1::text OR id::text = $1::text
+            ORDER BY name = $1::text DESC LIMIT 1
+            """, name)
         guard let row = rows.first else {
             let names = try all(in: connection).map(\.name)
             let hint = names.isEmpty ? "there is none yet" : "there are: " + names.prefix(8).joined(separator: ", ")

@@ -34,11 +34,14 @@ package struct Listing: Sendable {
 }
 
 extension Listing {
-    /// No filter; or `$1` an account's name.
+    /// Whether `$1` means the account `a`.
+    private static let isAccount = "(a.name = $1 OR a.id::text = $1)"
+
+    /// No filter; or `$1` an account's name or id.
     package static let accounts = Listing(
         name: "account",
         sql: """
-            SELECT a.name, a.url, a.kind, a.identity, a.site, CASE WHEN a.enabled THEN 'enabled' ELSE 'disabled' END AS state,
+            SELECT a.id, a.name, a.url, a.kind, a.identity, a.site, CASE WHEN a.enabled THEN 'enabled' ELSE 'disabled' END AS state,
                 j.state AS last_sync_state,
                 to_char(j.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS last_sync_at,
                 (SELECT count(*) FROM host h WHERE h.account_id = a.id) AS hosts,
@@ -52,11 +55,12 @@ extension Listing {
                 SELECT j.state, coalesce(j.finished_at, j.started_at, j.queued_at) AS at, j.error FROM job j
                 WHERE j.kind = 'sync' AND j.subject = 'account:' || a.id
                 ORDER BY j.state = 'queued', j.id DESC LIMIT 1) j ON true
-            WHERE $1::text IS NULL OR a.name = $1
+            WHERE $1::text IS NULL OR \(isAccount)
             ORDER BY a.name
             """,
         columns: [
-            .init("NAME", "name"), .init("KIND", "kind"), .init("SITE", "site"), .init("STATE", "state"),
+            .init("ID", "id"), .init("NAME", "name"), .init("KIND", "kind"), .init("SITE", "site"),
+            .init("STATE", "state"),
             .init("LAST SYNC", "last_sync_state"), .init("HOSTS", "hosts"), .init("VMS", "vms"),
             .init("UNPLACED", "unplaced"), .init("URL", "url", shrinks: true),
         ])
@@ -72,7 +76,7 @@ extension Listing {
                 round(extract(epoch FROM coalesce(j.finished_at, now()) - j.started_at)::numeric, 1) AS seconds,
                 j.findings, j.error, j.error_code, j.worker
             FROM job j
-            WHERE ($1::text IS NULL OR j.label = $1) AND ($2::text IS NULL OR j.state = $2)
+            WHERE ($1::text IS NULL OR j.label = $1 OR j.subject = 'account:' || $1) AND ($2::text IS NULL OR j.state = $2)
                 AND ($3::bigint IS NULL OR j.id = $3)
             ORDER BY j.id DESC LIMIT coalesce($4::int, 50)
             """,
@@ -101,7 +105,7 @@ extension Listing {
                     FROM unplaced u WHERE u.account_id = h.account_id AND u.owner = 'host' AND u.owner_id = h.id), '[]')
                     AS unplaced
             FROM host h JOIN account a ON a.id = h.account_id
-            WHERE ($1::text IS NULL OR a.name = $1) AND ($2::text IS NULL OR h.name = $2 OR h.id = $2 OR h.uuid = $2)
+            WHERE ($1::text IS NULL OR \(isAccount)) AND ($2::text IS NULL OR h.name = $2 OR h.id = $2 OR h.uuid = $2)
             ORDER BY a.name, h.name, h.id
             """,
         columns: [
@@ -124,7 +128,7 @@ extension Listing {
             LEFT JOIN host h ON h.account_id = s.account_id AND h.id = s.host_id
             LEFT JOIN link l ON l.account_id = s.account_id AND l.switch_id = s.id AND l.host_id = ''
             LEFT JOIN wire w ON w.id = l.wire_id
-            WHERE ($1::text IS NULL OR a.name = $1) AND ($2::text IS NULL OR s.name = $2 OR s.id = $2)
+            WHERE ($1::text IS NULL OR \(isAccount)) AND ($2::text IS NULL OR s.name = $2 OR s.id = $2)
             ORDER BY a.name, s.name, h.name, s.id
             """,
         columns: [
@@ -142,7 +146,7 @@ extension Listing {
             FROM portgroup p JOIN account a ON a.id = p.account_id
             JOIN switch s ON s.account_id = p.account_id AND s.id = p.switch_id
             LEFT JOIN host h ON h.account_id = p.account_id AND h.id = p.host_id
-            WHERE ($1::text IS NULL OR a.name = $1) AND ($2::text IS NULL OR p.name = $2 OR p.id = $2)
+            WHERE ($1::text IS NULL OR \(isAccount)) AND ($2::text IS NULL OR p.name = $2 OR p.id = $2)
             ORDER BY a.name, s.name, h.name, p.name, p.id
             """,
         columns: [
@@ -176,7 +180,7 @@ extension Listing {
                 v.sync_ips
             FROM vm v JOIN account a ON a.id = v.account_id
             LEFT JOIN host h ON h.account_id = v.account_id AND h.id = v.host_id
-            WHERE ($1::text IS NULL OR a.name = $1)
+            WHERE ($1::text IS NULL OR \(isAccount))
                 AND ($2::text IS NULL OR v.name = $2 OR v.id = $2 OR v.instance_uuid = lower($2))
                 AND (NOT coalesce($3::boolean, false) OR v.sync_ips IS NOT NULL)
             ORDER BY a.name, v.name, v.id
@@ -237,7 +241,7 @@ extension Listing {
                 u.switch_host, u.portgroup, u.vlan_id, u.untagged, u.native_vlan, u.vlan_ranges, u.wire, u.subnets,
                 u.candidates, u.holder
             FROM unplaced u JOIN account a ON a.id = u.account_id
-            WHERE ($1::text IS NULL OR a.name = $1)
+            WHERE ($1::text IS NULL OR \(isAccount))
             ORDER BY u.reason, a.name, u.name, u.ip
             """,
         columns: [

@@ -49,7 +49,7 @@ extension NetworkService {
                 SELECT FROM host x WHERE x.account_id = m.account_id AND x.id = m.host_id
                     AND (x.name = $3::text OR x.id = $3))
             LEFT JOIN host h ON h.account_id = m.account_id AND h.id = m.host_id
-            WHERE (s.name = $1::text OR s.id = $1) AND ($2::text IS NULL OR a.name = $2)
+            WHERE (s.name = $1::text OR s.id = $1) AND ($2::text IS NULL OR a.name = $2 OR a.id::text = $2)
                 AND ($3::text IS NULL OR h.id IS NOT NULL)
             ORDER BY a.name, own.name, s.id
             """, name, account, host)

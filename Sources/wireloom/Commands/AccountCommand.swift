@@ -137,7 +137,7 @@ extension AccountCommand {
         static let configuration = CommandConfiguration(abstract: "Show everything of one account.")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
-        @Argument var name: String
+        @Argument(help: "Its name or id.") var name: String
 
         func run() throws {
             try show(.accounts, [name], "account", name, options, format)
@@ -147,13 +147,13 @@ extension AccountCommand {
     struct Test: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Log in and read the identity; change nothing.")
         @OptionGroup var options: GlobalOptions
-        @Argument var name: String
+        @Argument(help: "Its name or id.") var name: String
 
         func run() throws {
             try Runtime.with(options) { runtime in
                 let account = try runtime.database.withConnection { try AccountTable.named(name, in: $0) }
                 let probe = try runtime.accounts.test(account)
-                print("account \(name): \(probe.product) answers as \(probe.identity)")
+                print("account \(account.name): \(probe.product) answers as \(probe.identity)")
             }
         }
     }
@@ -162,7 +162,7 @@ extension AccountCommand {
         static let configuration = CommandConfiguration(
             abstract: "Change an account; a new way to reach it is tried first.")
         @OptionGroup var options: GlobalOptions
-        @Argument var name: String
+        @Argument(help: "Its name or id.") var name: String
         @Option var rename: String?
         @Option var url: String?
         @Option var username: String?
@@ -190,7 +190,7 @@ extension AccountCommand {
             try Runtime.with(options) { runtime in
                 let account = try runtime.database.withConnection { try AccountTable.named(name, in: $0) }
                 try runtime.accounts.update(account, change, password: password)
-                print("account \(rename ?? name) updated")
+                print("account \(rename ?? account.name) updated")
             }
         }
     }
@@ -198,7 +198,7 @@ extension AccountCommand {
     struct Enable: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Sync it by its schedule again.")
         @OptionGroup var options: GlobalOptions
-        @Argument var name: String
+        @Argument(help: "Its name or id.") var name: String
 
         func run() throws { try setEnabled(true, name, options) }
     }
@@ -206,7 +206,7 @@ extension AccountCommand {
     struct Disable: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Sync it no more; what is known of it stays.")
         @OptionGroup var options: GlobalOptions
-        @Argument var name: String
+        @Argument(help: "Its name or id.") var name: String
 
         func run() throws { try setEnabled(false, name, options) }
     }
@@ -215,13 +215,13 @@ extension AccountCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forget an account; what its adapters held goes into quarantine.")
         @OptionGroup var options: GlobalOptions
-        @Argument var name: String
+        @Argument(help: "Its name or id.") var name: String
 
         func run() throws {
             try Runtime.with(options) { runtime in
                 let account = try runtime.database.withConnection { try AccountTable.named(name, in: $0) }
                 try runtime.accounts.remove(account)
-                print("account \(name) removed")
+                print("account \(account.name) removed")
             }
         }
     }
@@ -232,7 +232,7 @@ extension AccountCommand {
             var change = AccountChange()
             change.enabled = enabled
             try runtime.accounts.update(account, change, password: nil)
-            print("account \(name) \(enabled ? "enabled" : "disabled")")
+            print("account \(account.name) \(enabled ? "enabled" : "disabled")")
         }
     }
 }
