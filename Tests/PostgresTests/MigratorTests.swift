@@ -54,7 +54,7 @@ import Testing
         try migrator(Self.first, Self.second).migrate()
         let old = migrator(Self.first)
         #expect(try old.status() == .newer(2))
-        for body in [{ _ = try old.migrate() }, { _ = try old.migrate(to: 0) }, { try old.requireCurrent() }] {
+        for body in [{ _ = try old.migrate() }, { _ = try old.migrate(to: 0) }] {
             let error = try #require(#expect(throws: DatabaseError.self) { try body() })
             #expect(error.code == .newerSchema)
             #expect(error.detail.hasSuffix("has schema version 2, this wireloom knows 1: upgrade wireloom"))
@@ -119,16 +119,5 @@ import Testing
         #expect(error?.code == .timeout)
         #expect(error?.detail.hasPrefix("another wireloom is migrating the database") == true)
         #expect(try !exists("one"))
-    }
-
-    @Test("a service that needs the schema says which command brings it")
-    func required() throws {
-        let empty = #expect(throws: DatabaseError.self) { try migrator(Self.first).requireCurrent() }
-        #expect(empty?.code == .schema)
-        #expect(empty?.detail.hasSuffix("has no schema yet; run `wireloom migrate`") == true)
-        try migrator(Self.first).migrate()
-        let behind = #expect(throws: DatabaseError.self) { try migrator(Self.first, Self.second).requireCurrent() }
-        #expect(behind?.detail.hasSuffix("is 1 version behind this wireloom; run `wireloom migrate`") == true)
-        #expect(throws: Never.self) { try migrator(Self.first).requireCurrent() }
     }
 }

@@ -28,23 +28,6 @@ package struct Migrator: Sendable {
         return status(of: try applied(on: connection))
     }
 
-    /// - Throws: ``DatabaseError`` unless the schema is at this program's version.
-    package func requireCurrent() throws {
-        switch try status() {
-        case .current: return
-        case .empty where migrations.isEmpty: return
-        case .empty:
-            throw DatabaseError(.schema, "the database \(name) has no schema yet; run `wireloom migrate`")
-        case .behind(let count):
-            throw DatabaseError(
-                .schema,
-                "the schema of the database \(name) is \(count) version\(count == 1 ? "" : "s") behind this wireloom; "
-                    + "run `wireloom migrate`")
-        case .newer(let version):
-            throw newer(version)
-        }
-    }
-
     /// Applies what is missing up to `version` (default: the last), or takes back what is beyond it.
     ///
     /// - Returns: the names of the migrations applied or taken back, in that order.
