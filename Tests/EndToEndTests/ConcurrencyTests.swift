@@ -66,7 +66,7 @@ struct ConcurrencyTests {
         try everythingIsPlaced(tool)
     }
 
-    /// Several rounds by schedule, through a stop, a start, a kill in the middle of syncs, and a start.
+    /// Several rounds by schedule: by two servers, then by one through a stop, a start, a kill in the middle of syncs, and a start.
     private func serve(_ tool: CommandLineTool, _ vcenters: [SimulatedVCenter]) throws {
         let database = try tool.database
         func now() throws -> String { try database.column("SELECT clock_timestamp()")[0] }
@@ -80,10 +80,30 @@ struct ConcurrencyTests {
                     GROUP BY a.id) t
                 """)
         }
-        func serve() throws -> CommandLineTool.Running {
-            try tool.start(["serve", "--workers", "\(Self.width)", "--lease", "3s"])
+        func serve(workers: Int = Self.width) throws -> CommandLineTool.Running {
+            try tool.start(["serve", "--workers", "\(workers)", "--lease", "3s"])
+        }
+        /// No two syncs of an account at once, as the vCenters have it.
+        func sessionsAreAlone() throws {
+            #expect(try vcenters.map { try $0.statistics().sessionsMax } == vcenters.map { _ in 1 })
         }
 
+        for vcenter in vcenters { try vcenter.resetStatistics() }
+        let start = try now()
+        let pair = try [serve(workers: Self.width / 2), serve(workers: Self.width / 2)]
+        let workers = Set(pair.map { "\($0.process.processIdentifier)" })
+        try until("each synced, and both servers did some of it") {
+            try rounds(since: start) >= 1
+                && workers
+                    == Set(
+                        database.column(
+                            "SELECT DISTINCT split_part(worker, ':', 2) FROM job WHERE started_at > '\(start)'"))
+        }
+        for server in pair { server.send(SIGTERM) }
+        for server in pair { #expect(try server.finish().status == 0) }
+        try sessionsAreAlone()
+
+        for vcenter in vcenters { try vcenter.resetStatistics() }
         let begin = try now()
         var server = try serve()
         try until("each synced") { try rounds(since: begin) >= 1 }
@@ -93,6 +113,7 @@ struct ConcurrencyTests {
 
         server = try serve()
         try until("each synced again") { try rounds(since: begin) >= 2 }
+        try sessionsAreAlone()
         for vcenter in vcenters { try vcenter.inject(.delay(milliseconds: 300_000), method: "WaitForUpdatesEx") }
         try until("all workers read") {
             try database.count("SELECT count(*) FROM job WHERE state = 'running' AND phase = 'reading'") >= Self.width
