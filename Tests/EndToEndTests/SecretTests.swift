@@ -100,6 +100,84 @@ struct SecretTests {
         }
     }
 
+    @Test("I9: a password is in no file of the private PostgreSQL, and in no process's arguments")
+    func privateServer() throws {
+        let tool = try CommandLineTool(scratch: nil)
+        defer { try? FileManager.default.removeItem(atPath: tool.home) }
+        let add = [
+            "account", "add", "vault", "--url", vcenter.url, "--username", vcenter.username, "--password-stdin",
+            "--thumbprint", vcenter.thumbprint, "-v",
+        ]
+        try check(tool.start(add, input: Self.wrong + "\n"), status: 77)
+        try check(tool.start(add, input: Self.password + "\n"), status: 0)
+        try vcenter.inject(.delay(milliseconds: 300_000), method: "WaitForUpdatesEx")
+        let sync = try tool.start(["sync", "vault", "--wait", "-v"])
+        try until("it waits for the vCenter") { try vcenter.statistics().running["WaitForUpdatesEx"] == 1 }
+        let processes = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }
+        // The server's processes show in theirs what they do.
+        let arguments = processes.map { process in
+            String(
+                decoding: FileManager.default.contents(atPath: "/proc/\(process)/cmdline") ?? Data(), as: UTF8.self)
+        }
+        #expect(arguments.count { $0.contains("\(tool.home)/cluster/run") || $0.hasPrefix("postgres: wireloom-") } > 5)
+        #expect(leaks(in: arguments.joined(separator: "\n")) == [])
+        try vcenter.clearFaults()
+        try check(sync, status: 0)
+
+        // The server is down, so everything is in its files: the data, the log before them, and what it said.
+        #expect(try files(of: tool.home, with: [vcenter.username]).contains { $0.contains("/cluster/data/base/") })
+        #expect(try files(of: tool.home, with: [vcenter.username]).contains { $0.contains("/cluster/data/pg_wal/") })
+        #expect(FileManager.default.fileExists(atPath: "\(tool.home)/cluster/data/log"))
+        #expect(try files(of: tool.home, with: forms) == [])
+    }
+
+    /// The files below a directory that hold one of the texts.
+    private func files(of directory: String, with texts: [String]) throws -> [String] {
+        let patterns = NSTemporaryDirectory() + "wireloom-patterns-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: patterns) }
+        try texts.joined(separator: "\n").write(toFile: patterns, atomically: true, encoding: .utf8)
+        let grep = Process()
+        grep.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        grep.arguments = ["LC_ALL=C", "grep", "-rlaF", "-f", patterns, directory]
+        let output = Pipe()
+        grep.standardOutput = output
+        try grep.run()
+        let found = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        grep.waitUntilExit()
+        // 1 is "none", 2 "could not read".
+        #expect(grep.terminationStatus < 2)
+        return found.split(separator: "\n").map(String.init)
+    }
+
+    @Test("I9: the password of the database's URL is in no output and no process's arguments")
+    func databaseURL() throws {
+        let secret = try #require(
+            Self.password.addingPercentEncoding(withAllowedCharacters: .alphanumerics))
+        // The server trusts its socket, so that any password will do.
+        let url = try #require(tool.scratch).uri.replacingOccurrences(of: "wireloom@", with: "wireloom:\(secret)@")
+        #expect(leaks(in: url) != [])
+        let environment = ["WIRELOOM_DATABASE_URL": url]
+        try vcenter.inject(.delay(milliseconds: 300_000), method: "Login")
+        let add = try tool.start(
+            [
+                "account", "add", "vault", "--url", vcenter.url, "--username", vcenter.username, "--password-stdin",
+                "--thumbprint", vcenter.thumbprint, "-v",
+            ], input: vcenter.password + "\n", environment: environment)
+        try until("it waits for the vCenter") { try vcenter.statistics().running["Login"] == 1 }
+        let process = add.process.processIdentifier
+        let arguments = try #require(FileManager.default.contents(atPath: "/proc/\(process)/cmdline"))
+        #expect(leaks(in: String(decoding: arguments, as: UTF8.self)) == [])
+        try vcenter.clearFaults()
+        try check(add, status: 0)
+        for (words, status) in [
+            (["sync", "vault", "--wait", "-v"], Int32(0)), (["doctor", "-v"], 0), (["status", "-v"], 0),
+            // A statement that fails, and a server that is not there.
+            (["subnet", "show", "nowhere", "-v"], 65),
+        ] { try check(tool.start(words, environment: environment), status: status) }
+        let gone = url.replacingOccurrences(of: "@%2F", with: "@%2Fnowhere%2F")
+        try check(tool.start(["status", "-v"], environment: ["WIRELOOM_DATABASE_URL": gone]), status: 69)
+    }
+
     /// Runs a command, looks at its process while it waits for the vCenter, and at what it said.
     private func watched(_ words: [String], input: String? = nil, at method: String? = nil, status: Int32) throws {
         if let method { try vcenter.inject(.delay(milliseconds: 300_000), method: method) }
