@@ -13,36 +13,40 @@ struct KillTests {
         "kill -9 of the controller leaves each account as before its sync or as after, and the next sync needs no help")
     func controller() throws {
         let world = try CrashWorld(isPrivate: false)
-        for moments in Self.moments {
-            let place = try world.copy()
-            let brakes = try Brakes(place.database, world.held(at: moments))
-            let sync = try place.tool.start(["sync", "--all", "--wait", "--workers", "4", "--lease", "2s"])
-            try until("each sync is where it is to be held") { try brakes.hold() }
-            sync.send(SIGKILL)
-            _ = try sync.finish()
-            try brakes.release()
-            try until("the server has noticed") {
-                try place.database.count(
-                    """
-                    SELECT count(*) FROM pg_stat_activity
-                    WHERE datname = current_database() AND application_name = 'wireloom'
-                    """) == 0
-            }
-            // What was in COMMIT is committed, for the server outlives its client.
-            try check(world, place, committed: [.committing, .committed], at: moments)
-        }
+        for moments in Self.moments { try killController(world, at: moments) }
         world.remove()
+    }
+
+    private func killController(_ world: CrashWorld, at moments: [Brakes.Moment]) throws {
+        let place = try world.copy()
+        let brakes = try Brakes(place.database, world.held(at: moments))
+        let sync = try place.tool.start(["sync", "--all", "--wait", "--workers", "4", "--lease", "2s"])
+        try until("each sync is where it is to be held") { try brakes.hold() }
+        sync.send(SIGKILL)
+        _ = try sync.finish()
+        try brakes.release()
+        try until("the server has noticed") {
+            try place.database.count(
+                """
+                SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'wireloom'
+                """) == 0
+        }
+        // What was in COMMIT is committed, for the server outlives its client.
+        try check(world, place, committed: [.committing, .committed], at: moments)
+        place.remove()
     }
 
     @Test("kill -9 of PostgreSQL leaves each account as before its sync or as after, and the next sync needs no help")
     func database() throws {
         let world = try CrashWorld(isPrivate: true)
-        for moments in Self.moments {
+        // The last time only its first process dies, and those in the final transactions find out by themselves.
+        for (moments, victims) in zip(Self.moments + Self.moments.suffix(1), [Victims.all, .all, .postmaster]) {
             let place = try world.copy()
             let brakes = try Brakes(place.database, world.held(at: moments))
             let sync = try place.tool.start(["sync", "--all", "--wait", "--workers", "4", "--lease", "2s"])
             try until("each sync is where it is to be held") { try brakes.hold() }
-            try killServer(of: place.tool.home)
+            try kill(victims, of: place.tool.home)
             try brakes.release()
             let result = try sync.finish()
             #expect(result.status == 69 || result.status == 1, "\(result.status) \(result.errors)")
@@ -51,6 +55,7 @@ struct KillTests {
             place.remove()
         }
         try served(world)
+        try killController(world, at: Self.moments[1])
         world.remove()
     }
 
@@ -60,7 +65,7 @@ struct KillTests {
         let brakes = try Brakes(place.database, world.held(at: Self.moments[1]))
         let server = try place.tool.start(["serve", "--workers", "4", "--lease", "2s"])
         try until("each sync is where it is to be held") { try brakes.hold() }
-        try killServer(of: place.tool.home)
+        try kill(.all, of: place.tool.home)
         try brakes.release()
         try until("it has its database back, and all is done or has failed") {
             (try? place.database.count("SELECT count(*) FROM job WHERE state IN ('queued', 'running')")) == 0
@@ -96,12 +101,14 @@ struct KillTests {
         }
     }
 
-    /// Every process of the private server, at once.
-    private func killServer(of home: String) throws {
+    private enum Victims { case postmaster, all }
+
+    /// Kills processes of the private server, at once.
+    private func kill(_ victims: Victims, of home: String) throws {
         let file = try String(contentsOfFile: "\(home)/cluster/data/postmaster.pid", encoding: .utf8)
         let postmaster = try #require(file.split(separator: "\n").first.flatMap { pid_t($0) })
         // Stopped, so that it starts no more while its children are looked for.
-        kill(postmaster, SIGSTOP)
+        Foundation.kill(postmaster, SIGSTOP)
         let children = try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.filter {
             // "PID (NAME) STATE PARENT ..."
             let status = (try? String(contentsOfFile: "/proc/\($0)/stat", encoding: .utf8)) ?? ""
@@ -109,6 +116,6 @@ struct KillTests {
             return fields.count > 1 && pid_t(fields[1]) == postmaster
         }
         #expect(children.count > 4)
-        for process in [postmaster] + children { kill(process, SIGKILL) }
+        for process in [postmaster] + (victims == .all ? children : []) { Foundation.kill(process, SIGKILL) }
     }
 }
