@@ -40,7 +40,7 @@ package struct HostRecord: Sendable {
     package var version: String?
     /// `summary.managementServerIp`: set where a vCenter manages the host.
     package var managementServerIP: String?
-    /// `nil` where `config.network` is unset or unreadable (a disconnected host): keep what was last known.
+    /// `nil` where `config.network` is unset (a disconnected host) or any part of it unreadable: keep what was last known.
     package var network: HostNetworkRecord?
     package var unreadable: UnreadableProperties
 }

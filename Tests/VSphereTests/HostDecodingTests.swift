@@ -133,6 +133,22 @@ import VSphere
         #expect(network.gateways == ["defaultTcpipStack": ["10.0.1.1", "2001:db8::1"], "vmotion": ["10.0.2.1"]])
     }
 
+    @Test(
+        "a host of which a part of the network is unreadable has none, rather than a smaller one",
+        arguments: [
+            "config.network.pnic", "config.network.vswitch", "config.network.portgroup", "config.network.proxySwitch",
+            "config.network.ipRouteConfig", "config.network.netStackInstance", "config.virtualNicManagerInfo.netConfig",
+            "config.network", "config",
+        ])
+    func unreadablePart(path: String) throws {
+        let host = try host(assign("config.network.vnic", Self.adapters), missing(path, "NoPermission"))
+        if path == "config.network" || path == "config" {
+            // What came nevertheless does not make up for the rest.
+            #expect(host.unreadable["config.network.vswitch"] == "NoPermission")
+        }
+        #expect(host.network == nil)
+    }
+
     @Test("a disconnected host without configuration has no network, rather than an empty one")
     func disconnected() throws {
         let host = try host(

@@ -15,9 +15,12 @@ extension HostNetworkRecord {
         .hostNetStacks,
     ]
 
-    /// `nil` where no part of `config.network` came: a disconnected host has none.
+    /// `nil` where no part of `config.network` came: a disconnected host has none. Also where any part could not be
+    /// read: the parts refer to each other, and a network without one of them would look like a smaller network.
     init?(_ change: ObjectChange) {
-        guard Self.parts.contains(where: { change[$0] != nil }) else { return nil }
+        guard Self.parts.contains(where: { change[$0] != nil }),
+            !change.isUnreadable(.hostServices), !Self.parts.contains(where: change.isUnreadable)
+        else { return nil }
         var devices: [String: String] = [:]
         let physicalNICs = change.items(.hostPhysicalNICs).map { item in
             let nic = PhysicalNIC(
