@@ -150,6 +150,26 @@ import VSphere
         #expect(reading.machine("vm-1")?.name == "vm-1")
     }
 
+    @Test("a page that was announced and does not come at once is waited for", arguments: [1, 3])
+    func latePage(empty: Int) throws {
+        let conversation = try Conversation(pages: Self.threePages) { call in
+            (1...empty).contains(call.occurrence) && call.operation == "WaitForUpdatesEx"
+                ? FakeVCenter.answer(call.operation, "") : nil
+        }
+        #expect(try conversation.read().records.count == 4)
+        let waits = conversation.vCenter.server.requests.map(\.body).filter { $0.contains("<WaitForUpdatesEx ") }
+        #expect(waits.count == 3 + empty)
+        #expect(waits.filter { $0.contains("<maxWaitSeconds>10<") }.count == empty)
+    }
+
+    @Test("a page that was announced and never comes is not the end of the inventory")
+    func announcedPage() throws {
+        let conversation = try Conversation(pages: Self.threePages) { call in
+            call.operation == "WaitForUpdatesEx" && call.version == "0_1" ? FakeVCenter.answer(call.operation, "") : nil
+        }
+        #expect(conversation.error { _ = try conversation.read() }?.code == .unfinished)
+    }
+
     @Test("an answer without any object is not an empty inventory")
     func nothingAtAll() throws {
         let conversation = try Conversation { call in

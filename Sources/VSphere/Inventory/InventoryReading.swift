@@ -25,6 +25,8 @@ final class InventoryReading {
     /// Objects per page. Servers cap it at 100 or so by themselves.
     static let pageSize = 500
     private static let progressStep = 500
+    /// How often in a row an announced page may fail to come, and how long the server may wait for it.
+    private static let patience = (times: 3, seconds: 10)
 
     init(
         _ session: VSphereSession, unsupported: Set<String>, progress: @escaping (Int) -> Void,
@@ -104,33 +106,65 @@ final class InventoryReading {
 
     // MARK: Pages
 
+    /// What came of asking for a page.
+    private enum Page {
+        /// More follow this version.
+        case truncated(version: String)
+        case last
+        /// Nothing was new within the time to wait.
+        case nothing
+    }
+
     private func readPages(_ collector: ManagedObjectReference) throws {
         var version = ""
-        while true {
-            let request = SOAPRequest("WaitForUpdatesEx", on: collector) { [version] writer in
-                writer.element("version", version)
-                writer.element("options") { writer in
-                    writer.element("maxWaitSeconds", 0)
-                    writer.element("maxObjectUpdates", Self.pageSize)
-                }
-            }
-            let next = try client.call(request, Projection.inventory, onObject: readUpdate) { response -> String? in
-                guard let update = response.child(.returnval) else { return nil }
-                try checkFilters(update)
-                guard let next = update.child(.version)?.text else {
-                    throw VSphereError(.protocolViolation, "\(session.endpoint.url) sent updates without a version")
-                }
-                return update.child(.truncated)?.bool == true ? next : nil
-            }
+        var emptyAnswers = 0
+        pages: while true {
+            let page = try readPage(
+                collector, after: version, waiting: emptyAnswers == 0 ? 0 : Self.patience.seconds)
             progress(recordCount)
-            guard let next else { break }
-            version = next
+            switch page {
+            case .truncated(let next):
+                version = next
+                emptyAnswers = 0
+            case .last: break pages
+            // The first page has the root folder at least, which is asked for below.
+            case .nothing where version.isEmpty: break pages
+            case .nothing:
+                // The server said that more would come: nothing is not the end.
+                emptyAnswers += 1
+                guard emptyAnswers <= Self.patience.times else {
+                    throw VSphereError(
+                        .unfinished,
+                        "\(session.endpoint.url) announced more of its inventory after \(recordCount) objects "
+                            + "and did not send it: try again")
+                }
+            }
         }
         guard sawObject else {
             throw VSphereError(
                 .unfinished,
                 "\(session.endpoint.url) showed no object at all, not even its root folder: "
                     + "try again, and check that the user may see the inventory")
+        }
+    }
+
+    private func readPage(
+        _ collector: ManagedObjectReference, after version: String, waiting seconds: Int
+    ) throws -> Page {
+        let request = SOAPRequest("WaitForUpdatesEx", on: collector) { writer in
+            writer.element("version", version)
+            writer.element("options") { writer in
+                writer.element("maxWaitSeconds", seconds)
+                writer.element("maxObjectUpdates", Self.pageSize)
+            }
+        }
+        return try client.call(request, Projection.inventory, onObject: readUpdate) { response in
+            guard let update = response.child(.returnval) else { return .nothing }
+            try checkFilters(update)
+            guard let next = update.child(.version)?.text else {
+                throw VSphereError(.protocolViolation, "\(session.endpoint.url) sent updates without a version")
+            }
+            return update.child(.truncated)?.bool == true ? .truncated(version: next) : .last
         }
     }
 
