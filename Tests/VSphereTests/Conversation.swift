@@ -27,6 +27,7 @@ struct Conversation {
         var records: [String: InventoryRecord] = [:]
         var visits = 0
         var restarts = 0
+        var reasons: [ReadingRestart] = []
 
         func machine(_ id: String) -> VirtualMachineRecord? {
             if case .virtualMachine(let record) = records[id] { record } else { nil }
@@ -63,9 +64,10 @@ struct Conversation {
     func read(_ session: VSphereSession) throws -> Reading {
         let box = Box()
         try session.readInventory(
-            restart: {
+            restart: { reason in
                 box.reading.records.removeAll()
                 box.reading.restarts += 1
+                box.reading.reasons.append(reason)
             },
             { record in
                 box.reading.visits += 1

@@ -185,7 +185,10 @@ import VSphere
             guard call.operation == "CreateFilter", call.occurrence < 2 else { return nil }
             return FakeVCenter.fault("InvalidProperty", "<name>\(unknown[call.occurrence])</name>")
         }
-        #expect(try conversation.read().records.count == 1)
+        let reading = try conversation.read()
+        #expect(reading.records.count == 1)
+        #expect(
+            reading.reasons == [.unknownProperty("config.uplink"), .unknownProperty("config.backingType")])
         let filters = conversation.vCenter.server.requests.map(\.body).filter { $0.contains("<CreateFilter ") }
         #expect(filters.count == 3)
         #expect(filters.last?.contains("config.uplink") == false)
@@ -208,7 +211,7 @@ import VSphere
         struct Enough: Error {}
         let session = try Conversation(pages: Self.threePages).connect()
         #expect(throws: Enough.self) {
-            try session.readInventory(restart: {}) { _ in throw Enough() }
+            try session.readInventory(restart: { _ in }) { _ in throw Enough() }
         }
         #expect(try session.currentTime() == "2024-05-01T12:00:00Z")
     }

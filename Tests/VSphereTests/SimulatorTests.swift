@@ -134,7 +134,7 @@ import VSphere
     private func read(_ session: VSphereSession) throws -> [InventoryRecord] {
         final class Box { var records: [InventoryRecord] = [] }
         let box = Box()
-        try session.readInventory(restart: { box.records.removeAll() }, { box.records.append($0) })
+        try session.readInventory(restart: { _ in box.records.removeAll() }, { box.records.append($0) })
         return box.records
     }
 }

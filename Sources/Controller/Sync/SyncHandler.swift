@@ -117,10 +117,18 @@ package struct SyncHandler: JobHandler {
         context.report(phase: "reading")
         try session.readInventory(
             progress: { context.report(phase: "reading", done: Int64($0)) },
-            restart: {
+            restart: { reason in
                 try staging.restart()
                 writer = SnapshotWriter(account: account, staging: staging)
-                context.log(.info, code: "session_lost", message: "the session was lost; reading again from the start")
+                switch reason {
+                case .sessionLost:
+                    context.log(
+                        .info, code: "session_lost", message: "the session was lost; reading again from the start")
+                case .unknownProperty(let path):
+                    context.log(
+                        .info, code: "unknown_property",
+                        message: "the server does not know \(path); reading again without it")
+                }
             },
             { try writer.add($0) })
         try writer.finish()

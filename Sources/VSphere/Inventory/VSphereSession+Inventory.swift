@@ -1,14 +1,22 @@
 internal import Logging
 
+/// Why a reading begins anew.
+package enum ReadingRestart: Sendable, Equatable {
+    /// The server forgot the session, or the reading in it.
+    case sessionLost
+    /// The server does not know this optional property.
+    case unknownProperty(String)
+}
+
 extension VSphereSession {
     /// Reads the whole inventory.
     ///
     /// `visit` gets each record as its object is parsed; an object may come more than once, then its last record
     /// counts, and `.removed` undoes those before. Nothing is final until this returns. `restart` is called where the
-    /// reading begins anew because the server forgot it: whatever was visited until then is to be dropped. `progress`
-    /// gets the number of records so far.
+    /// reading begins anew, with the reason: whatever was visited until then is to be dropped. `progress` gets the number
+    /// of records so far.
     package func readInventory(
-        progress: @escaping (Int) -> Void = { _ in }, restart: () throws -> Void,
+        progress: @escaping (Int) -> Void = { _ in }, restart: (ReadingRestart) throws -> Void,
         _ visit: @escaping (InventoryRecord) throws -> Void
     ) throws {
         var unsupported: Set<String> = []
@@ -26,7 +34,7 @@ extension VSphereSession {
                         metadata: ["property": "\(path)", "version": "\(apiVersion)"])
                     unsupported.insert(path)
                     reading.cleanUp()
-                    try restart()
+                    try restart(.unknownProperty(path))
                     continue
                 }
                 guard let loss = SessionLoss(fault, of: reading) else {
@@ -42,7 +50,7 @@ extension VSphereSession {
                 logger.warning(
                     "the server forgot the session; reading again from the start",
                     metadata: ["fault": "\(fault.type)"])
-                try restart()
+                try restart(.sessionLost)
                 if loss == .session { try renew() }
             }
         }

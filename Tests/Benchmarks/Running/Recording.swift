@@ -48,7 +48,7 @@ struct Recording: Sendable {
         let endpoint = try VSphereEndpoint(
             url: proxy.url, username: vcenter.username, password: Secret(vcenter.password))
         let session = try VSphereSession.connect(to: endpoint, logger: Logger(label: "bench"))
-        try session.readInventory(restart: {}) { _ in }
+        try session.readInventory(restart: { _ in }) { _ in }
         session.logOut()
         exchanges = kept.withLock { $0 }
         guard exchanges.contains(where: \.isPage) else { throw BenchmarkError("no page of objects was recorded") }
