@@ -42,7 +42,7 @@ package struct NetworkHint: Sendable, Hashable {
 extension VSphereSession {
     /// Asks hosts what they see of the physical network, in no particular order, until `deadline` is over.
     ///
-    /// A host that does not answer, because it is not connected or the user may not ask, is left out.
+    /// A host that does not answer, or not in time, because it is not connected or the user may not ask, is left out.
     ///
     /// - Parameter each: how long one host may take.
     /// - Returns: the hints by the host's id, of those that answered.
@@ -51,21 +51,39 @@ extension VSphereSession {
     ) throws -> [String: [NetworkHint]] {
         let started = ContinuousClock.now
         var hints: [String: [NetworkHint]] = [:]
-        for (host, system) in try renewingOnce("listing the hosts' network systems", networkSystems).shuffled() {
-            if started.duration(to: .now) > deadline { break }
+        var late: VSphereError?
+        var wasRenewed = false
+        var remaining = try renewingOnce("listing the hosts' network systems", networkSystems).shuffled()
+        while let (host, system) = remaining.last {
+            let left = deadline - started.duration(to: .now)
+            guard left > .zero else { break }
             do {
-                hints[host] = try client.call(
-                    SOAPRequest("QueryNetworkHint", on: system), Projection.networkHints, within: each
-                ) { response in
-                    response.children.filter { $0.name == .returnval }.compactMap(NetworkHint.init)
-                }
-            } catch is SOAPFault {
+                hints[host] = try ask(system, within: min(each, left))
+            } catch let fault as SOAPFault where fault.type == "NotAuthenticated" {
+                // It is about the session, not the host; one that is lost again is not worth another try.
+                guard !wasRenewed else { break }
+                wasRenewed = true
+                try renew()
                 continue
+            } catch is SOAPFault {
+                // This host has none to tell.
+            } catch let error as VSphereError where error.code == .timedOut {
+                late = error
             } catch let error as VSphereError where !hints.isEmpty && error.code != .canceled {
                 break
             }
+            remaining.removeLast()
         }
+        if hints.isEmpty, let late { throw late }
         return hints
+    }
+
+    private func ask(_ system: ManagedObjectReference, within limit: Duration) throws -> [NetworkHint] {
+        try client.call(
+            SOAPRequest("QueryNetworkHint", on: system), Projection.networkHints, within: limit
+        ) { response in
+            response.children.filter { $0.name == .returnval }.compactMap(NetworkHint.init)
+        }
     }
 
     private func networkSystems() throws -> [(host: String, system: ManagedObjectReference)] {
@@ -88,6 +106,10 @@ extension VSphereSession {
             let token = try client.call(request, Projection.hostReferences) { response -> String? in
                 let page = response.child(.returnval)
                 for object in page.map({ Array($0.children(.objects)) }) ?? [] {
+                    for missing in object.children(.missingSet) {
+                        let fault = missing.child(.methodFault)?.child(.methodFault).map(SOAPFault.init(missing:))
+                        if let fault, fault.type == "NotAuthenticated" { throw fault }
+                    }
                     guard let host = object.child(.obj)?.text,
                         let system = object.child(.propSet)?.child(.val)?.reference
                     else { continue }
@@ -109,7 +131,11 @@ extension Projection {
     fileprivate static let hostReferences = Projection.soap(
         .object([
             .returnval: .object([
-                .token: .text, .objects: .object([.obj: .reference, .propSet: .object([.val: .reference])]),
+                .token: .text,
+                .objects: .object([
+                    .obj: .reference, .propSet: .object([.val: .reference]),
+                    .missingSet: .object([.methodFault: .object([.methodFault: Projection.faultShape])]),
+                ]),
             ])
         ]))
 
