@@ -52,6 +52,8 @@ final class HTTPTransport {
     private func configure(_ endpoint: VSphereEndpoint) throws {
         wl_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorText)
         wl_curl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        // A name that is being looked up cannot be given up; without this, closing the handle would wait for the answer.
+        wl_curl_set_long(easy, CURLOPT_QUICK_EXIT, 1)
         wl_curl_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         wl_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, url.hasPrefix("http://") ? "http" : "https")
         wl_curl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
@@ -65,19 +67,25 @@ final class HTTPTransport {
         case .system:
             break
         case .certificateAuthority(let pem):
-            wl_curl_set_string(easy, CURLOPT_CAINFO, nil)
-            wl_curl_set_string(easy, CURLOPT_CAPATH, nil)
+            forgetAuthorities()
             var pem = pem
             _ = pem.withUTF8 { wl_curl_set_blob(easy, CURLOPT_CAINFO_BLOB, $0.baseAddress, $0.count) }
         case .thumbprint(let text):
             let expected = try Thumbprint(text)
             check.pointee.pinned = 1
             withUnsafeMutableBytes(of: &check.pointee.expected) { $0.copyBytes(from: expected.bytes) }
+            forgetAuthorities()
             wl_curl_set_certificate_check(easy, check)
         case .insecure:
             wl_curl_set_long(easy, CURLOPT_SSL_VERIFYPEER, 0)
             wl_curl_set_long(easy, CURLOPT_SSL_VERIFYHOST, 0)
         }
+    }
+
+    /// The machine's own authorities have no say; where their file is missing, that is no trouble either.
+    private func forgetAuthorities() {
+        wl_curl_set_string(easy, CURLOPT_CAINFO, nil)
+        wl_curl_set_string(easy, CURLOPT_CAPATH, nil)
     }
 
     /// The first session's cookie would make a second login fail.
@@ -109,6 +117,7 @@ final class HTTPTransport {
         wl_curl_set_list(easy, CURLOPT_HTTPHEADER, headers)
         wl_curl_set_write(easy, receive, Unmanaged.passUnretained(transfer).toOpaque())
         errorText.pointee = 0
+        check.pointee.seen = 0
         let result = try request.body.withUnsafeBufferPointer { body -> CURLcode in
             if body.isEmpty {
                 wl_curl_set_long(easy, CURLOPT_HTTPGET, 1)
@@ -131,6 +140,7 @@ final class HTTPTransport {
         if cancellation.isCancelled { throw canceled }
         let transfer = Transfer(easy: easy) { _, _ in }
         check.pointee = wl_certificate_check()
+        forgetAuthorities()
         wl_curl_set_certificate_check(easy, check)
         wl_curl_set_long(easy, CURLOPT_CONNECT_ONLY, 1)
         wl_curl_set_string(easy, CURLOPT_URL, url)
@@ -170,9 +180,12 @@ final class HTTPTransport {
     private var canceled: VSphereError { VSphereError(.canceled, "the conversation with \(url) was canceled") }
 
     private func error(_ code: CURLcode, _ transfer: Transfer) -> VSphereError {
+        // The right certificate was shown where the trouble is another one.
         var shown: Thumbprint?
-        if check.pointee.seen == 1 {
-            shown = withUnsafeBytes(of: check.pointee.actual) { Thumbprint(bytes: [UInt8]($0)) }
+        if check.pointee.seen == 1, check.pointee.pinned == 1 {
+            let actual = withUnsafeBytes(of: check.pointee.actual) { [UInt8]($0) }
+            let expected = withUnsafeBytes(of: check.pointee.expected) { [UInt8]($0) }
+            if actual != expected { shown = Thumbprint(bytes: actual) }
         }
         return transportError(
             code, url: url, text: String(cString: errorText), shown: shown, connectLimit: timeouts.connect,

@@ -1,6 +1,7 @@
 internal import CCurl
 
-/// libcurl's result as ours. `text` is its own sentence, `shown` the certificate's thumbprint where one was looked at.
+/// libcurl's result as ours. `text` is its own sentence, `shown` the thumbprint of a
+/// certificate that is not the pinned one.
 func transportError(
     _ code: CURLcode, url: String, text: String, shown: Thumbprint?, connectLimit: Duration, receivedBytes: Int
 ) -> VSphereError {
