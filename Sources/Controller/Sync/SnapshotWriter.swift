@@ -339,7 +339,8 @@ struct SnapshotWriter {
                 return nil
             }
             let temporary = ip.family == .v6 && address.origin == "random"
-            let unusable = ["duplicate", "invalid", "inaccessible", "tentative", "unknown"].contains(address.state)
+            // "unknown" is what open-vm-tools say of every IPv6 address of a Linux guest.
+            let unusable = ["duplicate", "invalid", "inaccessible", "tentative"].contains(address.state)
             if ip.isLoopback || ip.isLinkLocal || ip.isMulticast || ip.isUnspecifiedOrBroadcast || temporary || unusable
                 || account.ignored.contains(where: { $0.contains(ip) })
             {
