@@ -50,8 +50,14 @@ package struct StagedSwitch: Sendable {
     package var uuid: String?
     package var host: String?
     package var datacenter: String?
-    package init(id: String, kind: SwitchKind, name: String, uuid: String?, host: String?, datacenter: String?) {
+    /// Columns that could not be read and so keep their last values; `members`: which hosts it is on.
+    package var keep: [String]
+    package init(
+        id: String, kind: SwitchKind, name: String, uuid: String?, host: String?, datacenter: String?,
+        keep: [String] = []
+    ) {
         self.id = id
+        self.keep = keep
         self.kind = kind
         self.name = name
         self.uuid = uuid
@@ -63,19 +69,21 @@ package struct StagedSwitch: Sendable {
 package struct StagedPortGroup: Sendable {
     /// A distributed port group's key, or `host id/name`.
     package var id: String
-    package var switchID: String
+    /// `nil` where it could not be read: the last known one stays, and a port group without one is not stored.
+    package var switchID: String?
     package var host: String?
     package var name: String
     package var kind: SwitchKind
     package var vlan: PortGroupVLAN
     /// `vlan` is the primary id of a private VLAN.
     package var isPrivate: Bool
-    package var isUplink: Bool
+    /// `nil` where it could not be read: what was last known stays, with the VLAN of an uplink.
+    package var isUplink: Bool?
     /// If not, the last known VLAN stays.
     package var vlanKnown: Bool
     package init(
-        id: String, switchID: String, host: String?, name: String, kind: SwitchKind, vlan: PortGroupVLAN,
-        isPrivate: Bool = false, isUplink: Bool = false, vlanKnown: Bool = true
+        id: String, switchID: String?, host: String?, name: String, kind: SwitchKind, vlan: PortGroupVLAN,
+        isPrivate: Bool = false, isUplink: Bool? = false, vlanKnown: Bool = true
     ) {
         self.id = id
         self.switchID = switchID

@@ -24,7 +24,7 @@ package final class Staging {
         ])
     private var physicalNICs = Table(name: "stage_pnic", columns: ["host_id", "device", "mac", "speed_mb"])
     private var switches = Table(
-        name: "stage_switch", columns: ["id", "kind", "name", "uuid", "host_id", "datacenter"])
+        name: "stage_switch", columns: ["id", "kind", "name", "uuid", "host_id", "datacenter", "keep"])
     private var switchHosts = Table(name: "stage_switch_host", columns: ["switch_id", "host_id", "uplinks"])
     private var portGroups = Table(
         name: "stage_portgroup",
@@ -77,7 +77,7 @@ package final class Staging {
     }
 
     package func add(_ item: StagedSwitch) throws {
-        try add([item.id, item.kind, item.name, item.uuid, item.host, item.datacenter], to: \.switches)
+        try add([item.id, item.kind, item.name, item.uuid, item.host, item.datacenter, item.keep], to: \.switches)
     }
 
     package func addMember(host: String, of switchID: String, uplinks: [String]) throws {

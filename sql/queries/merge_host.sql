@@ -4,7 +4,9 @@ INSERT INTO host AS h
 SELECT $1::bigint, i.id, i.name, i.uuid, i.datacenter, i.cluster, i.connection_state, i.maintenance, i.version,
     i.managed_by, i.gateways
 FROM (
-    SELECT s.id, s.name, s.datacenter, s.cluster,
+    SELECT s.id, coalesce(nullif(s.name, ''), h.name, s.id) AS name,
+        CASE WHEN 'datacenter' = ANY (s.keep) THEN h.datacenter ELSE s.datacenter END AS datacenter,
+        CASE WHEN 'cluster' = ANY (s.keep) THEN h.cluster ELSE s.cluster END AS cluster,
         CASE WHEN 'uuid' = ANY (s.keep) THEN h.uuid ELSE s.uuid END AS uuid,
         CASE WHEN 'connection_state' = ANY (s.keep) THEN h.connection_state ELSE s.connection_state END
             AS connection_state,

@@ -4,7 +4,7 @@ INSERT INTO vm AS v
 SELECT $1::bigint, i.id, i.name, i.instance_uuid, i.bios_uuid, i.host_id, i.power_state, i.template, i.tools,
     i.hostname, i.managed_by
 FROM (
-    SELECT s.id, s.name,
+    SELECT s.id, coalesce(nullif(s.name, ''), b.name, s.id) AS name,
         CASE WHEN 'instance_uuid' = ANY (s.keep) THEN b.instance_uuid ELSE s.instance_uuid END AS instance_uuid,
         CASE WHEN 'bios_uuid' = ANY (s.keep) THEN b.bios_uuid ELSE s.bios_uuid END AS bios_uuid,
         CASE WHEN 'host_id' = ANY (s.keep) THEN b.host_id ELSE s.host_id END AS host_id,

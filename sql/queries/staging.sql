@@ -3,7 +3,8 @@ CREATE TEMP TABLE IF NOT EXISTS stage_host (
     id text, name text, uuid text, datacenter text, cluster text, connection_state text, maintenance boolean,
     version text, managed_by text, gateways inet[], network_known boolean, keep text[]);
 CREATE TEMP TABLE IF NOT EXISTS stage_pnic (host_id text, device text, mac macaddr, speed_mb int);
-CREATE TEMP TABLE IF NOT EXISTS stage_switch (id text, kind text, name text, uuid text, host_id text, datacenter text);
+CREATE TEMP TABLE IF NOT EXISTS stage_switch (id text, kind text, name text, uuid text, host_id text, datacenter text,
+    keep text[]);
 CREATE TEMP TABLE IF NOT EXISTS stage_switch_host (switch_id text, host_id text, uplinks text[]);
 CREATE TEMP TABLE IF NOT EXISTS stage_portgroup (
     id text, switch_id text, host_id text, name text, kind text, vlan_mode text, vlan_id int,

@@ -56,7 +56,7 @@ struct SnapshotWriter {
 
     private mutating func add(_ host: HostRecord) throws {
         hostCount += 1
-        report(host.unreadable, of: "host \(host.name)")
+        report(host.unreadable, of: "host \(named(host.name, host.id))")
         if let manager = host.managementServerIP, account.kind == .esxi {
             findings.insert(
                 SyncFinding(
@@ -75,18 +75,24 @@ struct SnapshotWriter {
             ])
         if host.uuid == nil { keep.append("uuid") }
         if host.version == nil { keep.append("version") }
+        let place = datacenter(of: host.parent, host.unreadable)
+        let parent = host.parent.flatMap { containers[$0] }
+        if !place.isKnown { keep.append("datacenter") }
+        if host.unreadable["parent"] != nil || parent?.unreadable["name"] != nil { keep.append("cluster") }
         try staging.add(
             StagedHost(
-                id: host.id, name: host.name, uuid: host.uuid?.lowercased(), datacenter: datacenter(of: host.parent),
-                cluster: host.parent.flatMap { containers[$0] }.flatMap { $0.kind == .cluster ? $0.name : nil },
+                id: host.id, name: host.name, uuid: host.uuid?.lowercased(), datacenter: place.name,
+                cluster: parent.flatMap { $0.kind == .cluster ? $0.name : nil },
                 connectionState: host.connectionState, inMaintenanceMode: host.inMaintenanceMode, version: host.version,
                 managedBy: host.managementServerIP,
                 gateways: (host.network?.gateways["defaultTcpipStack"] ?? []).compactMap { IPAddress($0) }.sorted(),
                 networkKnown: host.network != nil, keep: keep))
-        if let network = host.network { try add(network, of: host) }
+        if let network = host.network { try add(network, of: host, in: place) }
     }
 
-    private mutating func add(_ network: HostNetworkRecord, of host: HostRecord) throws {
+    private mutating func add(
+        _ network: HostNetworkRecord, of host: HostRecord, in place: (name: String?, isKnown: Bool)
+    ) throws {
         for nic in network.physicalNICs {
             try staging.addPhysicalNIC(
                 host: host.id, device: nic.device, mac: nic.mac.flatMap { MACAddress($0) }, speed: nic.linkSpeedMb)
@@ -96,8 +102,8 @@ struct SnapshotWriter {
             let id = "\(host.id)/\(item.name)"
             try staging.add(
                 StagedSwitch(
-                    id: id, kind: .standard, name: item.name, uuid: nil, host: host.id,
-                    datacenter: datacenter(of: host.parent)))
+                    id: id, kind: .standard, name: item.name, uuid: nil, host: host.id, datacenter: place.name,
+                    keep: place.isKnown ? [] : ["datacenter"]))
             try staging.addMember(host: host.id, of: id, uplinks: item.uplinks)
         }
         var groups: Set<String> = []
@@ -155,7 +161,7 @@ struct SnapshotWriter {
             for address in accepted(adapter.addresses, of: "\(adapter.device) of host \(host.name)") {
                 try staging.addAddress(
                     owner: .host, ownerID: host.id, device: adapter.device, ip: address.ip,
-                    prefixLength: address.prefixLength, live: host.connectionState == "connected")
+                    prefixLength: address.prefixLength, live: host.connectionState ?? "connected" == "connected")
             }
         }
     }
@@ -169,15 +175,23 @@ struct SnapshotWriter {
     // MARK: Distributed switches
 
     private mutating func add(_ item: DistributedSwitchRecord) throws {
-        report(item.unreadable, of: "distributed switch \(item.name)")
+        report(item.unreadable, of: "distributed switch \(named(item.name, item.id))")
+        let place = datacenter(of: item.parent, item.unreadable)
+        let uuid = hexadecimalDigits(item.uuid)
+        var keep: [String] = []
+        if !place.isKnown { keep.append("datacenter") }
+        if uuid.isEmpty { keep.append("uuid") }
+        // Its hosts name it by its UUID, and it names them in its configuration: without either, some may be missing.
+        if uuid.isEmpty || item.unreadable["config"] != nil || item.unreadable["summary.hostMember"] != nil {
+            keep.append("members")
+        }
         try staging.add(
             StagedSwitch(
-                id: item.id, kind: .distributed, name: item.name, uuid: hexadecimalDigits(item.uuid), host: nil,
-                datacenter: datacenter(of: item.parent)))
-        let uuid = hexadecimalDigits(item.uuid)
+                id: item.id, kind: .distributed, name: item.name, uuid: uuid.isEmpty ? nil : uuid, host: nil,
+                datacenter: place.name, keep: keep))
         var members = Set(item.hosts)
         var uplinks: [String: [String]] = [:]
-        for host in hosts.values {
+        for host in hosts.values where !uuid.isEmpty {
             for proxy in host.network?.proxySwitches ?? [] where hexadecimalDigits(proxy.distributedSwitchUUID) == uuid
             {
                 members.insert(host.id)
@@ -190,19 +204,27 @@ struct SnapshotWriter {
     }
 
     private mutating func add(_ group: DistributedPortGroupRecord) throws {
-        report(group.unreadable, of: "distributed port group \(group.name)")
-        guard let parent = group.distributedSwitch, let owner = switches[parent] else {
+        report(group.unreadable, of: "distributed port group \(named(group.name, group.id))")
+        let parentKnown = group.unreadable["config.distributedVirtualSwitch"] == nil
+        let owner = group.distributedSwitch.flatMap { switches[$0] }
+        guard owner != nil || !parentKnown else {
             findings.insert(
                 SyncFinding(
-                    code: "port_group_without_switch", subject: group.name,
+                    code: "port_group_without_switch", subject: named(group.name, group.id),
                     message: "distributed port group \(group.name) (\(group.id)) belongs to no switch that can be read")
             )
             return
         }
         let isTrunk = if case .trunk = group.vlan { true } else { false }
         let isUplink =
-            group.isUplink || owner.uplinkPortGroups.contains(group.id)
+            group.isUplink || owner?.uplinkPortGroups.contains(group.id) == true
             || (isTrunk && group.name.contains("-DVUplinks-"))
+        let switchKnown = owner.map { $0.unreadable["config"] == nil } ?? false
+        let uplinkKnown =
+            isUplink || switchKnown && group.unreadable["config.uplink"] == nil && group.unreadable["tag"] == nil
+        var vlanKnown =
+            group.vlan != nil && group.unreadable["config.backingType"] == nil
+            && group.unreadable["config.logicalSwitchUuid"] == nil
         var vlan = PortGroupVLAN.unmatchable
         var isPrivate = false
         switch group.vlan {
@@ -212,22 +234,24 @@ struct SnapshotWriter {
         case .trunk(let ranges): vlan = .trunk(ranges.sorted { $0.lowerBound < $1.lowerBound })
         case .privateVLAN(let secondary):
             isPrivate = true
-            if let primary = owner.privateVLANs?[secondary].flatMap({ VLANID($0) }) {
+            if let primary = owner?.privateVLANs?[secondary].flatMap({ VLANID($0) }) {
                 vlan = .tagged(primary)
+            } else if !switchKnown {
+                vlanKnown = false
             } else {
                 findings.insert(
                     SyncFinding(
                         code: "private_vlan_unreadable", subject: group.name,
                         message: "the primary id of the private VLAN \(secondary) of port group \(group.name) on "
-                            + "\(owner.name) could not be read, so its adapters match no subnet"))
+                            + "\(owner?.name ?? "its switch") could not be read, so its adapters match no subnet"))
             }
         case .unknown, nil: break
         }
         try staging.add(
             StagedPortGroup(
-                id: group.key, switchID: parent, host: nil, name: group.name, kind: .distributed, vlan: vlan,
-                isPrivate: isPrivate && vlan != .unmatchable, isUplink: isUplink,
-                vlanKnown: group.vlan != nil || isUplink))
+                id: group.key, switchID: owner?.id, host: nil, name: group.name, kind: .distributed, vlan: vlan,
+                isPrivate: isPrivate && vlan != .unmatchable, isUplink: uplinkKnown ? isUplink : nil,
+                vlanKnown: vlanKnown || isUplink))
     }
 
     // MARK: Virtual machines
@@ -368,16 +392,24 @@ struct SnapshotWriter {
         }
     }
 
-    private func datacenter(of parent: String?) -> String? {
+    /// The datacenter above an object; not known where the way up could not be read.
+    private func datacenter(
+        of parent: String?, _ unreadable: UnreadableProperties
+    ) -> (name: String?, isKnown: Bool) {
+        if unreadable["parent"] != nil { return (nil, false) }
         var next = parent
         var steps = 0
         while let id = next, let container = containers[id], steps < 64 {
-            if container.kind == .datacenter { return container.name }
+            if container.kind == .datacenter { return (container.name, container.unreadable["name"] == nil) }
+            if container.unreadable["parent"] != nil { return (nil, false) }
             next = container.parent
             steps += 1
         }
-        return nil
+        return (nil, true)
     }
+
+    /// A name to show: an object whose name could not be read has its id.
+    private func named(_ name: String, _ id: String) -> String { name.isEmpty ? id : name }
 
     /// A switch UUID is spaced in one place and hyphenated in another.
     private func hexadecimalDigits(_ uuid: String) -> String {

@@ -65,6 +65,8 @@ extension SimulatedVCenter {
         case missing(vm: String, path: String, fault: String)
         /// This property of a host is not readable.
         case missingOnHost(String, path: String, fault: String)
+        /// This property of the object with this id is not readable.
+        case missingOnObject(String, path: String, fault: String)
     }
 
     /// Breaks calls.
@@ -74,7 +76,7 @@ extension SimulatedVCenter {
     ///   - count: how often; `nil`: once, a delay or a missing property without end.
     package func inject(_ fault: Fault, method: String? = nil, count: Int? = nil) throws {
         struct Missing: Encodable {
-            var vm, host: String?
+            var vm, host, object: String?
             var path, fault: String
         }
         struct Form: Encodable {
@@ -95,6 +97,9 @@ extension SimulatedVCenter {
             form.count = count ?? 0
         case .missingOnHost(let host, let path, let fault):
             form.missing = Missing(host: host, path: path, fault: fault)
+            form.count = count ?? 0
+        case .missingOnObject(let object, let path, let fault):
+            form.missing = Missing(object: object, path: path, fault: fault)
             form.count = count ?? 0
         }
         try put("POST", "/fault", form)

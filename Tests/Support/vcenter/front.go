@@ -44,10 +44,12 @@ type fault struct {
 
 // missingPart makes one property of one object unreadable in every answer.
 type missingPart struct {
-	VM    string `json:"vm,omitempty"`
-	Host  string `json:"host,omitempty"`
-	Path  string `json:"path"`
-	Fault string `json:"fault,omitempty"`
+	VM   string `json:"vm,omitempty"`
+	Host string `json:"host,omitempty"`
+	// The object's id, for every other type.
+	Object string `json:"object,omitempty"`
+	Path   string `json:"path"`
+	Fault  string `json:"fault,omitempty"`
 }
 
 type stats struct {
@@ -415,6 +417,8 @@ func (f *front) missing() []hidden {
 			h.ref = m.Self
 		} else if node := f.inventory.hosts[p.Host]; node != nil {
 			h.ref = node.object.Self
+		} else if p.Object != "" {
+			h.ref = types.ManagedObjectReference{Type: "ManagedEntity", Value: p.Object}
 		} else {
 			continue
 		}
