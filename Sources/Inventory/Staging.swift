@@ -140,15 +140,14 @@ package final class Staging {
         }
     }
 
-    /// Copies what is still buffered, drops the VMs that left meanwhile, and lets the planner know what is there.
-    package func finish(without gone: [String]) throws {
+    /// Copies what is still buffered, and lets the planner know what is there.
+    package func finish() throws {
         for table in [
             \Staging.hosts, \.physicalNICs, \.switches, \.switchHosts, \.portGroups, \.virtualMachines, \.nics,
             \.addresses,
         ] {
             try flush(table)
         }
-        if !gone.isEmpty { try forget(gone) }
         // The merged tables' statistics say nothing of a new account: with an index on this side, a plan made for one row
         // is as good as any. Of statistics, only those of the columns that are joined.
         try connection.script(

@@ -10,18 +10,26 @@ struct SnapshotWriter {
     private let account: Account
     private let staging: Staging
     private(set) var findings: Set<SyncFinding> = []
-    private(set) var virtualMachineCount = 0
     private(set) var hostCount = 0
+    var virtualMachineCount: Int { machines.count }
 
     private var containers: [String: ContainerRecord] = [:]
     private var hosts: [String: HostRecord] = [:]
     private var switches: [String: DistributedSwitchRecord] = [:]
     private var portGroups: [String: DistributedPortGroupRecord] = [:]
-    /// VMs seen, by id and by instance UUID: an object may be told twice, a UUID should not.
-    private var seen: Set<String> = []
-    private var instanceUUIDs: [String: String] = [:]
-    /// VMs that were staged and left while the reading went on.
-    private var gone: Set<String> = []
+    /// What is kept of a VM beside its staged rows.
+    private struct Machine {
+        var name: String
+        var instanceUUID: String?
+        var findings: Set<SyncFinding>
+    }
+
+    /// The VMs that are there, by id.
+    private var machines: [String: Machine] = [:]
+    /// VMs that were staged and changed or left since: what was staged of them goes at the end, at once.
+    private var outdated: Set<String> = []
+    /// The last word of those that changed.
+    private var retold: [String: VirtualMachineRecord] = [:]
 
     init(account: Account, staging: Staging) {
         self.account = account
@@ -35,21 +43,32 @@ struct SnapshotWriter {
         case .distributedSwitch(let item): switches[item.id] = item
         case .distributedPortGroup(let group): portGroups[group.id] = group
         case .network: break
-        case .virtualMachine(let vm): try add(vm)
+        case .virtualMachine(let vm):
+            if machines[vm.id] != nil || outdated.contains(vm.id) {
+                outdated.insert(vm.id)
+                retold[vm.id] = vm
+            } else {
+                try stage(vm)
+            }
         case .removed(let id):
             hosts[id] = nil
             switches[id] = nil
             portGroups[id] = nil
-            if seen.contains(id) { gone.insert(id) }
+            retold[id] = nil
+            if machines.removeValue(forKey: id) != nil { outdated.insert(id) }
         }
     }
 
     /// Writes what had to wait for the end.
     mutating func finish() throws {
+        if !outdated.isEmpty { try staging.forget(outdated.sorted()) }
+        for vm in retold.values.sorted(by: { $0.id < $1.id }) { try stage(vm) }
+        for machine in machines.values { findings.formUnion(machine.findings) }
+        reportSharedUUIDs()
         for host in hosts.values.sorted(by: { $0.id < $1.id }) { try add(host) }
         for item in switches.values.sorted(by: { $0.id < $1.id }) { try add(item) }
         for group in portGroups.values.sorted(by: { $0.id < $1.id }) { try add(group) }
-        try staging.finish(without: gone.sorted())
+        try staging.finish()
     }
 
     // MARK: Hosts
@@ -256,15 +275,19 @@ struct SnapshotWriter {
 
     // MARK: Virtual machines
 
+    /// Stages a VM, with its findings apart from the others: they are dropped with it.
+    private mutating func stage(_ vm: VirtualMachineRecord) throws {
+        let others = findings
+        findings = []
+        defer { findings = others }
+        try add(vm)
+        machines[vm.id] = Machine(
+            name: named(vm.name, vm.id), instanceUUID: vm.instanceUUID?.lowercased(), findings: findings)
+    }
+
     private mutating func add(_ vm: VirtualMachineRecord) throws {
-        report(vm.unreadable, of: "VM \(vm.name)")
-        if seen.insert(vm.id).inserted {
-            virtualMachineCount += 1
-            checkUUID(of: vm)
-        } else {
-            // It changed while the reading went on: the later telling counts.
-            try staging.forget([vm.id])
-        }
+        report(vm.unreadable, of: "VM \(named(vm.name, vm.id))")
+        checkUUID(of: vm)
         let inaccessible = vm.adapters == nil
         var keep = columns(
             unreadable: vm.unreadable,
@@ -289,16 +312,21 @@ struct SnapshotWriter {
     }
 
     private mutating func checkUUID(of vm: VirtualMachineRecord) {
-        guard let uuid = vm.instanceUUID?.lowercased() else {
-            if vm.adapters != nil, vm.unreadable["config.instanceUuid"] == nil {
-                findings.insert(
-                    SyncFinding(
-                        code: "vm_without_uuid", subject: vm.name,
-                        message: "VM \(vm.name) (\(vm.id)) has no instance UUID; it is known by its id alone"))
-            }
-            return
+        guard vm.instanceUUID == nil, vm.adapters != nil, vm.unreadable["config.instanceUuid"] == nil else { return }
+        findings.insert(
+            SyncFinding(
+                code: "vm_without_uuid", subject: vm.name,
+                message: "VM \(vm.name) (\(vm.id)) has no instance UUID; it is known by its id alone"))
+    }
+
+    /// Of the VMs that are there at the end: one that was registered anew while the reading went on is no second one.
+    private mutating func reportSharedUUIDs() {
+        var names: [String: [String]] = [:]
+        for machine in machines.values {
+            if let uuid = machine.instanceUUID { names[uuid, default: []].append(machine.name) }
         }
-        if let other = instanceUUIDs.updateValue(vm.name, forKey: uuid) {
+        for (uuid, names) in names where names.count > 1 {
+            let names = names.sorted()
             findings.insert(
                 SyncFinding(
                     code: "duplicate_uuid", subject: vm.name,
