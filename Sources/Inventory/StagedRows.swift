@@ -113,12 +113,15 @@ package struct StagedVM: Sendable {
     package var adaptersKnown: Bool
     /// Whether what its guest reports was read; if not, its addresses stay as they are.
     package var guestKnown: Bool
+    /// It is certain that nothing of it is live, whether its guest was read or not.
+    package var isQuiet: Bool
     package var keep: [String]
     package init(
         id: String, name: String, instanceUUID: String?, biosUUID: String?, host: String?, powerState: String?,
         isTemplate: Bool, tools: String?, hostName: String?, managedBy: String?, adaptersKnown: Bool, guestKnown: Bool,
-        keep: [String]
+        isQuiet: Bool, keep: [String]
     ) {
+        self.isQuiet = isQuiet
         self.id = id
         self.name = name
         self.instanceUUID = instanceUUID

@@ -35,7 +35,7 @@ package final class Staging {
         name: "stage_vm",
         columns: [
             "id", "name", "instance_uuid", "bios_uuid", "host_id", "power_state", "template", "tools", "hostname",
-            "managed_by", "adapters_known", "guest_known", "keep",
+            "managed_by", "adapters_known", "guest_known", "quiet", "keep",
         ])
     private var nics = Table(
         name: "stage_nic",
@@ -112,7 +112,7 @@ package final class Staging {
             [
                 vm.id, vm.name, vm.instanceUUID, vm.biosUUID, vm.host, vm.powerState, vm.isTemplate, vm.tools,
                 vm.hostName,
-                vm.managedBy, vm.adaptersKnown, vm.guestKnown, vm.keep,
+                vm.managedBy, vm.adaptersKnown, vm.guestKnown, vm.isQuiet, vm.keep,
             ], to: \.virtualMachines)
     }
 

@@ -297,7 +297,9 @@ struct SnapshotWriter {
                 "guest.toolsRunningStatus": "tools", "guest.hostName": "hostname", "config.managedBy": "managed_by",
             ])
         if inaccessible { keep += ["instance_uuid", "bios_uuid", "template", "managed_by"] }
-        let guestKnown = vm.guestNICs != nil && !keep.contains("power_state") && !keep.contains("tools")
+        let guestKnown =
+            vm.guestNICs != nil && !keep.contains("power_state") && !keep.contains("tools")
+            && vm.unreadable["runtime.connectionState"] == nil
         try staging.add(
             StagedVM(
                 id: vm.id, name: vm.name, instanceUUID: vm.instanceUUID?.lowercased(),
@@ -305,7 +307,7 @@ struct SnapshotWriter {
                 host: vm.host, powerState: vm.powerState, isTemplate: vm.isTemplate ?? false,
                 tools: vm.toolsRunningStatus,
                 hostName: vm.guestHostName, managedBy: vm.managedBy, adaptersKnown: !inaccessible,
-                guestKnown: guestKnown && !inaccessible, keep: Array(Set(keep)).sorted()))
+                guestKnown: guestKnown && !inaccessible, isQuiet: isQuiet(vm), keep: Array(Set(keep)).sorted()))
         guard let adapters = vm.adapters else { return }
         for adapter in adapters { try add(adapter, of: vm) }
         if guestKnown, vm.isTemplate != true { try addGuestAddresses(of: vm, adapters) }
@@ -329,9 +331,18 @@ struct SnapshotWriter {
             let names = names.sorted()
             findings.insert(
                 SyncFinding(
-                    code: "duplicate_uuid", subject: vm.name,
-                    message:
-                        "VMs \([other, vm.name].sorted().joined(separator: " and ")) have one instance UUID, \(uuid)"))
+                    code: "duplicate_uuid", subject: names[0],
+                    message: "VMs \(names.joined(separator: " and ")) have one instance UUID, \(uuid)"))
+        }
+    }
+
+    /// Whether it is certain that a VM's guest is not heard of now: it is off, its Tools do not run, or its host is not in
+    /// touch with it, and then whatever is told of the guest is from before.
+    private func isQuiet(_ vm: VirtualMachineRecord) -> Bool {
+        if let power = vm.powerState, power != "poweredOn" { return true }
+        if let connection = vm.connectionState, connection != "connected" { return true }
+        if let tools = vm.toolsRunningStatus {
+            return !["guestToolsRunning", "guestToolsExecutingScripts"].contains(tools)
         }
     }
 
@@ -352,9 +363,7 @@ struct SnapshotWriter {
     private mutating func addGuestAddresses(
         of vm: VirtualMachineRecord, _ adapters: [VirtualMachineRecord.Adapter]
     ) throws {
-        let live =
-            vm.powerState == "poweredOn"
-            && ["guestToolsRunning", "guestToolsExecutingScripts"].contains(vm.toolsRunningStatus)
+        let live = vm.powerState == "poweredOn" && vm.toolsRunningStatus != nil && !isQuiet(vm)
         let keys = Set(adapters.map(\.key))
         let byMAC = Dictionary(
             adapters.compactMap { adapter in
