@@ -16,6 +16,7 @@ package final class Staging {
     }
 
     private let connection: Connection
+    private let account: Int64
     private var hosts = Table(
         name: "stage_host",
         columns: [
@@ -47,12 +48,14 @@ package final class Staging {
         name: "stage_nic_address", columns: ["owner", "owner_id", "device", "ip", "prefix_length", "live"])
 
     /// - Parameter connection: used by nobody else until the merge is done.
-    package init(on connection: Connection) throws {
+    package init(of account: Int64, on connection: Connection) throws {
         self.connection = connection
+        self.account = account
         try restart()
     }
 
-    /// Forgets what was staged, as when a reading begins again.
+    /// Forgets what was staged, as when a reading begins again, and keeps when it began, by the database's clock: what
+    /// others wrote since is newer than what this reading will tell.
     package func restart() throws {
         for table in [
             \Staging.hosts, \.physicalNICs, \.switches, \.switchHosts, \.portGroups, \.virtualMachines, \.nics,
@@ -61,6 +64,8 @@ package final class Staging {
             self[keyPath: table].rows.removeAll(keepingCapacity: true)
         }
         try connection.script(Queries.staging)
+        try connection.execute(
+            "INSERT INTO reading (account_id, began) VALUES ($1::bigint, clock_timestamp())", account)
     }
 
     package func add(_ host: StagedHost) throws {

@@ -1,7 +1,9 @@
 -- Two reporters of one address: live evidence before last seen; among live ones the newest of a migrated adapter; then
 -- the present holder; then the lowest account, object, device. A holder that no longer claims the address keeps it
--- against everyone but live evidence, unless it is live itself; one that it is allocated to keeps it against all. An
--- allocation without an adapter is adopted by live evidence alone.
+-- against everyone but live evidence, unless it is live itself; one that it is allocated to keeps it against all, one that
+-- belongs to another subnet now against nobody. An allocation without an adapter is adopted by live evidence alone. What
+-- another account's adapter or an allocation was given after this sync's reading began is newer than what was read: it
+-- stays, and the next reading decides.
 WITH contender AS (
     SELECT k.subnet_id, k.ip, p.account_id, p.owner, p.owner_id, p.device, true AS claims
     FROM contested k JOIN placement p ON p.subnet_id = k.subnet_id AND p.ip = k.ip
@@ -18,7 +20,9 @@ known AS (
     SELECT c.*, coalesce(n.live, false) AS live, n.live_since, i.mac, v.instance_uuid,
         coalesce((a.account_id, a.owner, a.owner_id, a.device) = (c.account_id, c.owner, c.owner_id, c.device), false)
             AS holds,
-        a.allocated_to IS NOT NULL AS allocated, a.account_id IS NULL AS adoptable
+        a.allocated_to IS NOT NULL AS allocated, a.account_id IS NULL AS adoptable,
+        coalesce(a.since > r.began AND a.account_id IS DISTINCT FROM r.account_id, false) AS fresh,
+        e.ip IS NOT NULL AS moved
     FROM contender c
     LEFT JOIN address a ON a.subnet_id = c.subnet_id AND a.ip = c.ip AND a.state = 'held'
     LEFT JOIN nic_address n ON n.account_id = c.account_id AND n.owner = c.owner AND n.owner_id = c.owner_id
@@ -26,6 +30,9 @@ known AS (
     LEFT JOIN nic i ON i.account_id = c.account_id AND i.owner = c.owner AND i.owner_id = c.owner_id
         AND i.device = c.device
     LEFT JOIN vm v ON c.owner = 'vm' AND v.account_id = c.account_id AND v.id = c.owner_id
+    LEFT JOIN placement e ON NOT c.claims AND e.account_id = c.account_id AND e.owner = c.owner
+        AND e.owner_id = c.owner_id AND e.device = c.device AND e.ip = c.ip AND e.subnet_id IS NOT NULL
+    LEFT JOIN (SELECT account_id, began FROM reading LIMIT 1) r ON true
 ),
 migrated AS (
     SELECT k.*,
@@ -38,12 +45,13 @@ migrated AS (
 ranked AS (
     SELECT k.*, row_number() OVER (
         PARTITION BY k.subnet_id, k.ip
-        ORDER BY k.holds AND k.allocated DESC, k.live DESC, k.left_behind, k.holds DESC, k.account_id, k.owner_id COLLATE "C", k.device COLLATE "C"
+        ORDER BY k.holds AND (k.allocated OR k.fresh) DESC, k.moved, k.live DESC, k.left_behind, k.holds DESC,
+            k.account_id, k.owner_id COLLATE "C", k.device COLLATE "C"
     ) AS place
     FROM migrated k
 ),
 winner AS (
-    SELECT * FROM ranked WHERE place = 1 AND (live OR NOT (allocated AND adoptable))
+    SELECT * FROM ranked WHERE place = 1 AND ((live AND NOT fresh) OR NOT (allocated AND adoptable))
 ),
 held AS (
     INSERT INTO address AS a (subnet_id, ip, state, account_id, owner, owner_id, device)
@@ -57,7 +65,8 @@ held AS (
 UPDATE placement p
 SET reason = r.reason
 FROM (
-    SELECT k.*, CASE WHEN k.place > 1 OR (k.allocated AND k.adoptable AND NOT k.live) THEN 'held_by_other' END AS reason
+    SELECT k.*, CASE WHEN k.place > 1 OR (k.allocated AND k.adoptable AND (k.fresh OR NOT k.live))
+        THEN 'held_by_other' END AS reason
     FROM ranked k
 ) r
 WHERE r.claims AND p.account_id = r.account_id AND p.owner = r.owner AND p.owner_id = r.owner_id

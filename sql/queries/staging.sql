@@ -1,4 +1,6 @@
--- Where a reading lands before it is believed: of this connection only, written outside any transaction.
+-- Where a reading lands before it is believed: of this connection only, written outside any transaction. `reading` has
+-- a row only in a sync: whose inventory, and when its reading began.
+CREATE TEMP TABLE IF NOT EXISTS reading (account_id bigint, began timestamptz);
 CREATE TEMP TABLE IF NOT EXISTS stage_host (
     id text, name text, uuid text, datacenter text, cluster text, connection_state text, maintenance boolean,
     version text, managed_by text, gateways inet[], network_known boolean, keep text[]);
@@ -18,11 +20,17 @@ CREATE TEMP TABLE IF NOT EXISTS stage_nic (
     network_name text, portgroup_id text, host_id text, services text[], netstack text, management boolean);
 CREATE TEMP TABLE IF NOT EXISTS stage_nic_address (
     owner text, owner_id text, device text, ip inet, prefix_length int, live boolean);
--- The addresses to place again, the pairs whose holder is in question, and what this transaction let go of.
+-- The addresses to place again and where they belong, the pairs whose holder is in question, what this transaction lets
+-- go of, and the adapters' addresses that go with it.
 CREATE TEMP TABLE IF NOT EXISTS touched (
     account_id bigint, owner text, owner_id text, device text, ip inet) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS verdict (
+    account_id bigint, owner text, owner_id text, device text, ip inet, subnet_id bigint, reason text,
+    subnets bigint[]) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS contested (subnet_id bigint, ip inet) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS released (
     subnet_id bigint, ip inet, account_id bigint, owner text, owner_id text, device text) ON COMMIT DELETE ROWS;
-TRUNCATE stage_host, stage_pnic, stage_switch, stage_switch_host, stage_portgroup, stage_vm, stage_nic,
-    stage_nic_address, touched, contested, released;
+CREATE TEMP TABLE IF NOT EXISTS dropped (
+    account_id bigint, owner text, owner_id text, device text, ip inet) ON COMMIT DELETE ROWS;
+TRUNCATE reading, stage_host, stage_pnic, stage_switch, stage_switch_host, stage_portgroup, stage_vm, stage_nic,
+    stage_nic_address, touched, verdict, contested, released, dropped;

@@ -344,6 +344,7 @@ struct SnapshotWriter {
         if let tools = vm.toolsRunningStatus {
             return !["guestToolsRunning", "guestToolsExecutingScripts"].contains(tools)
         }
+        return false
     }
 
     private func add(_ adapter: VirtualMachineRecord.Adapter, of vm: VirtualMachineRecord) throws {
