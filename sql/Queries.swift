@@ -9,8 +9,11 @@ package enum Queries {
     package static let allocateThese = SQLFiles.text(PackageResources.allocate_these_sql)
     package static let allocateUp = SQLFiles.text(PackageResources.allocate_up_sql)
     package static let anyMissedTwice = SQLFiles.text(PackageResources.any_missed_twice_sql)
+    package static let attach = SQLFiles.text(PackageResources.attach_sql)
     package static let breaker = SQLFiles.text(PackageResources.breaker_sql)
     package static let decideHolders = SQLFiles.text(PackageResources.decide_holders_sql)
+    package static let dropAddresses = SQLFiles.text(PackageResources.drop_addresses_sql)
+    package static let dropPassedOn = SQLFiles.text(PackageResources.drop_passed_on_sql)
     package static let endAllocations = SQLFiles.text(PackageResources.end_allocations_sql)
     package static let endQuarantines = SQLFiles.text(PackageResources.end_quarantines_sql)
     package static let extendPool = SQLFiles.text(PackageResources.extend_pool_sql)
@@ -56,8 +59,11 @@ package enum Queries {
         ("allocate_these", allocateThese),
         ("allocate_up", allocateUp),
         ("any_missed_twice", anyMissedTwice),
+        ("attach", attach),
         ("breaker", breaker),
         ("decide_holders", decideHolders),
+        ("drop_addresses", dropAddresses),
+        ("drop_passed_on", dropPassedOn),
         ("end_allocations", endAllocations),
         ("end_quarantines", endQuarantines),
         ("extend_pool", extendPool),

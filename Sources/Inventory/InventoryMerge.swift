@@ -19,18 +19,23 @@ package enum InventoryMerge {
         }
     }
 
-    /// Lets go of the addresses of what vanished and of what live adapters no longer report, into `released`.
+    /// Marks what the account lets go of: the addresses of what vanished, what live adapters no longer report, and what does
+    /// not count any more. Placement lets go of it, under the locks of the subnets.
     package static func release(account: Int64, in connection: Connection) throws {
         try connection.execute(Queries.releaseMissed, account)
-        let mayHaveVanished: Bool = try connection.query(Queries.anyMissedTwice, account)[0].get(0)
-        if mayHaveVanished { try connection.execute(Queries.releaseVanished, account) }
-        try connection.execute(Queries.unholdReleased)
-        if mayHaveVanished { try connection.execute(Queries.removeVanishedNIC, account) }
+        if try mayHaveVanished(account, connection) { try connection.execute(Queries.releaseVanished, account) }
     }
 
-    /// The owners of adapters that are gone for good; last, because the release breaker asks where they were.
-    package static func removeVanishedOwners(account: Int64, in connection: Connection) throws {
+    /// The adapters that are gone for good, which hold nothing any more, and their owners; last, because the release breaker
+    /// asks where they were.
+    package static func removeVanished(account: Int64, in connection: Connection) throws {
+        guard try mayHaveVanished(account, connection) else { return }
+        try connection.execute(Queries.removeVanishedNIC, account)
         try connection.execute(Queries.removeVanishedVM, account)
         try connection.execute(Queries.removeVanishedHost, account)
+    }
+
+    private static func mayHaveVanished(_ account: Int64, _ connection: Connection) throws -> Bool {
+        try connection.query(Queries.anyMissedTwice, account)[0].get(0)
     }
 }

@@ -25,8 +25,8 @@ struct TouchTests {
                 SELECT account_id, owner, owner_id, device, ip FROM nic_address
                 """)
             for statement in [
-                Queries.qualify, Queries.releaseMoved, Queries.unholdReleased, Queries.findContested,
-                Queries.decideHolders,
+                Queries.qualify, Queries.findContested, Queries.attach, Queries.decideHolders, Queries.releaseMoved,
+                Queries.unholdReleased, Queries.dropPassedOn,
             ] { try connection.execute(statement) }
             try connection.execute(Queries.writeSyncIPs, nil as Int64?)
         }

@@ -1,5 +1,5 @@
 -- For each touched address: the one subnet that contains it on the wire of its switch with a matching VLAN, else the
--- first reason that applies. Who holds it is decided afterwards; until then a claim keeps its reason.
+-- first reason that applies. Written down apart, because placements are changed only under their subnets' locks.
 WITH judged AS (
     SELECT t.account_id, t.owner, t.owner_id, t.device, t.ip, c.site, n.wire_id,
         CASE WHEN n.wire_id IS NOT NULL AND cardinality(w.matching) = 1 THEN w.matching[1] END AS subnet_id,
@@ -16,7 +16,7 @@ WITH judged AS (
             WHEN cardinality(w.matching) = 1 THEN '{}'
             WHEN cardinality(w.matching) > 1 THEN w.matching[1:3]
             ELSE w.containing[1:3] END, '{}') AS subnets
-    FROM touched t
+    FROM (SELECT DISTINCT account_id, owner, owner_id, device, ip FROM touched) t
     JOIN nic_attachment n USING (account_id, owner, owner_id, device)
     JOIN account c ON c.id = t.account_id
     -- Looked up for each address, by the index: joined as sets, two wrong estimates would compare all with all.
@@ -28,7 +28,7 @@ WITH judged AS (
         WHERE s.wire_id = n.wire_id AND s.cidr::inet >>= t.ip
     ) w
 ),
-verdict AS (
+verdict_of AS (
     SELECT j.account_id, j.owner, j.owner_id, j.device, j.ip, j.subnet_id,
         CASE WHEN j.reason = 'no_subnet' AND e.elsewhere IS NOT NULL THEN 'other_wire' ELSE j.reason END AS reason,
         CASE WHEN j.reason = 'no_subnet' AND e.elsewhere IS NOT NULL THEN e.elsewhere ELSE j.subnets END AS subnets
@@ -39,15 +39,5 @@ verdict AS (
         WHERE j.reason = 'no_subnet' AND s.confirmed AND s.cidr::inet >>= j.ip AND s.wire_id <> j.wire_id
     ) e ON true
 )
-INSERT INTO placement AS p (account_id, owner, owner_id, device, ip, subnet_id, reason, subnets)
-SELECT v.account_id, v.owner, v.owner_id, v.device, v.ip, v.subnet_id,
-    CASE WHEN v.subnet_id IS NULL THEN v.reason
-         WHEN b.subnet_id = v.subnet_id THEN b.reason
-         ELSE 'held_by_other' END,
-    v.subnets
-FROM verdict v
-LEFT JOIN placement b USING (account_id, owner, owner_id, device, ip)
-WHERE b.ip IS NULL OR b.subnet_id IS DISTINCT FROM v.subnet_id OR b.subnets IS DISTINCT FROM v.subnets
-    OR (v.subnet_id IS NULL AND b.reason IS DISTINCT FROM v.reason)
-ON CONFLICT (account_id, owner, owner_id, device, ip) DO UPDATE SET
-    subnet_id = EXCLUDED.subnet_id, reason = EXCLUDED.reason, subnets = EXCLUDED.subnets
+INSERT INTO verdict (account_id, owner, owner_id, device, ip, subnet_id, reason, subnets)
+SELECT v.account_id, v.owner, v.owner_id, v.device, v.ip, v.subnet_id, v.reason, v.subnets FROM verdict_of v

@@ -1,6 +1,12 @@
--- $1 account. Lets go of what its live adapter did not report in two successive readings.
+-- $1 account. Lets go of what its live adapter did not report in two successive readings, and of what does not count any
+-- more: a template's, and what is on the account's ignore list.
 WITH gone AS (
-    DELETE FROM nic_address WHERE account_id = $1::bigint AND missed >= 2
+    INSERT INTO dropped (account_id, owner, owner_id, device, ip)
+    SELECT a.account_id, a.owner, a.owner_id, a.device, a.ip
+    FROM nic_address a
+    JOIN account c ON c.id = a.account_id
+    LEFT JOIN vm v ON a.owner = 'vm' AND v.account_id = a.account_id AND v.id = a.owner_id
+    WHERE a.account_id = $1::bigint AND (a.missed >= 2 OR v.template OR a.ip <<= ANY (c.ignored::inet[]))
     RETURNING account_id, owner, owner_id, device, ip
 )
 INSERT INTO released (subnet_id, ip, account_id, owner, owner_id, device)

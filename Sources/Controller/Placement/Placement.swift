@@ -4,8 +4,8 @@ internal import SQL
 
 /// Rule 3.4: attaches every touched address to its subnet or gives the reason why not, and settles who holds it.
 ///
-/// Runs inside the caller's transaction on the rows of the temporary table `touched`; `released` holds what the caller
-/// already let go of. READ COMMITTED and the per-subnet locks make two placements of one subnet follow each other.
+/// Runs inside the caller's transaction on the rows of the temporary table `touched`; `released` and `dropped` hold what is
+/// to be let go of with it. READ COMMITTED and the per-subnet locks make two placements of one subnet follow each other.
 enum Placement {
     /// Makes the temporary tables of this connection, empty.
     static func prepare(in connection: Connection) throws {
@@ -21,23 +21,30 @@ enum Placement {
     /// - Parameter account: whose tags are all looked at; `nil`: those of the touched and contested addresses alone.
     static func place(account: Int64?, in connection: Connection) throws {
         let hasWork: Bool = try connection.query(
-            "SELECT EXISTS (SELECT FROM touched) OR EXISTS (SELECT FROM released)"
+            "SELECT EXISTS (SELECT FROM touched) OR EXISTS (SELECT FROM released) OR EXISTS (SELECT FROM dropped)"
         )[0].get(0)
         if hasWork { try placeTouched(in: connection) }
         try connection.execute(Queries.writeSyncIPs, account)
     }
 
+    /// Only this changes placements and holders, and all of it under the locks of their subnets: what belongs where is
+    /// written down before, so that the locks are taken at one time and in one order.
     private static func placeTouched(in connection: Connection) throws {
         // Without statistics the planner takes a filled temporary table for an empty one, and compares all with all.
-        try connection.script("ANALYZE touched, released")
+        try connection.script("ANALYZE touched, released, dropped")
         try connection.execute(Queries.qualify)
-        try connection.execute(Queries.releaseMoved)
-        try connection.execute(Queries.unholdReleased)
+        try connection.script("ANALYZE verdict")
         try connection.execute(Queries.findContested)
         try connection.script("ANALYZE contested")
         for row in try connection.query(Queries.subnetsToLock) {
             try AdvisoryLock.placement(subnet: row.get(0)).take(in: connection)
         }
+        try connection.execute(Queries.dropAddresses)
+        try connection.execute(Queries.unholdReleased)
+        try connection.execute(Queries.attach)
         try connection.execute(Queries.decideHolders)
+        try connection.execute(Queries.releaseMoved)
+        try connection.execute(Queries.unholdReleased)
+        try connection.execute(Queries.dropPassedOn)
     }
 }

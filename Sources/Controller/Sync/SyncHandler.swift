@@ -167,7 +167,7 @@ package struct SyncHandler: JobHandler {
         if !request.acceptReleases {
             try ReleaseBreaker.check(account, heldBefore: heldBefore, in: connection)
         }
-        try InventoryMerge.removeVanishedOwners(account: account.id, in: connection)
+        try InventoryMerge.removeVanished(account: account.id, in: connection)
 
         for finding in findings.sorted(by: { ($0.subject, $0.code) < ($1.subject, $1.code) }) {
             context.log(

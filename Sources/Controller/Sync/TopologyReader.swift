@@ -3,7 +3,8 @@ internal import Inventory
 internal import Postgres
 internal import Topology
 
-/// Reads what linking an account's switches depends on, from the merged inventory, within the sync's transaction.
+/// Reads what linking an account's switches depends on, from the merged inventory, within the sync's transaction. What the
+/// sync is going to let go of counts for nothing any more.
 struct TopologyReader {
     let account: Account
     let connection: Connection
@@ -83,6 +84,7 @@ struct TopologyReader {
                     AND NOT (a.account_id = $1::bigint AND a.owner = 'host' AND EXISTS (
                         SELECT FROM nic_address n WHERE n.account_id = a.account_id AND n.owner = a.owner
                             AND n.owner_id = a.owner_id AND n.device = a.device AND n.ip = a.ip))
+                    AND NOT EXISTS (SELECT FROM released r WHERE r.subnet_id = a.subnet_id AND r.ip = a.ip)
             ) held ON true
             WHERE NOT s.confirmed AND s.wire_id IN (SELECT wire_id FROM link WHERE account_id = $1)
             """, account.id
@@ -111,6 +113,8 @@ struct TopologyReader {
                 AND (a.owner = 'vm' OR EXISTS (
                     SELECT FROM nic i WHERE i.account_id = a.account_id AND i.owner = a.owner
                         AND i.owner_id = a.owner_id AND i.device = a.device AND i.management))
+                AND NOT EXISTS (SELECT FROM dropped d WHERE (d.account_id, d.owner, d.owner_id, d.device, d.ip)
+                    = (a.account_id, a.owner, a.owner_id, a.device, a.ip))
             """, account.id
         ).map { row in
             .init(
@@ -130,6 +134,8 @@ struct TopologyReader {
             JOIN nic i USING (account_id, owner, owner_id, device)
             JOIN host h ON h.account_id = a.account_id AND h.id = a.owner_id
             WHERE a.account_id = $1::bigint AND a.owner = 'host' AND n.switch_id IS NOT NULL
+                AND NOT EXISTS (SELECT FROM dropped d WHERE (d.account_id, d.owner, d.owner_id, d.device, d.ip)
+                    = (a.account_id, a.owner, a.owner_id, a.device, a.ip))
             """, account.id
         ).map { row in
             .init(
@@ -146,6 +152,8 @@ struct TopologyReader {
             WITH mine AS MATERIALIZED (
                 SELECT a.ip, n.mac FROM nic_address a JOIN nic n USING (account_id, owner, owner_id, device)
                 WHERE a.account_id = $1::bigint AND n.mac IS NOT NULL
+                AND NOT EXISTS (SELECT FROM dropped d WHERE (d.account_id, d.owner, d.owner_id, d.device, d.ip)
+                    = (a.account_id, a.owner, a.owner_id, a.device, a.ip))
             )
             SELECT DISTINCT h.subnet_id, h.ip, n.mac, CASE WHEN n.account_id = $1 THEN n.switch_id END,
                 CASE WHEN n.account_id = $1 THEN n.host_id END
@@ -157,7 +165,9 @@ struct TopologyReader {
             WHERE EXISTS (
                 SELECT FROM nic_address a
                 WHERE a.account_id = h.account_id AND a.owner = h.owner AND a.owner_id = h.owner_id
-                    AND a.device = h.device AND a.ip = h.ip AND a.live)
+                    AND a.device = h.device AND a.ip = h.ip AND a.live
+                AND NOT EXISTS (SELECT FROM dropped d WHERE (d.account_id, d.owner, d.owner_id, d.device, d.ip)
+                    = (a.account_id, a.owner, a.owner_id, a.device, a.ip)))
             """, account.id
         ).map { row in
             .init(

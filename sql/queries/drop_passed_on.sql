@@ -1,0 +1,18 @@
+-- An address that its adapter did not report, and another one has now, has passed on: it is not its former adapter's
+-- unplaced one. What another sync is at is left to that one. Its VMs count as touched: their tags change.
+WITH gone AS (
+    SELECT a.account_id, a.owner, a.owner_id, a.device, a.ip
+    FROM contested k
+    JOIN placement p ON p.subnet_id = k.subnet_id AND p.ip = k.ip AND p.reason = 'held_by_other'
+    JOIN nic_address a ON (a.account_id, a.owner, a.owner_id, a.device, a.ip)
+        = (p.account_id, p.owner, p.owner_id, p.device, p.ip)
+    WHERE a.missed > 0
+    FOR UPDATE OF a SKIP LOCKED
+),
+deleted AS (
+    DELETE FROM nic_address a USING gone g
+    WHERE (a.account_id, a.owner, a.owner_id, a.device, a.ip) = (g.account_id, g.owner, g.owner_id, g.device, g.ip)
+    RETURNING a.account_id, a.owner, a.owner_id, a.device, a.ip
+)
+INSERT INTO touched (account_id, owner, owner_id, device, ip)
+SELECT account_id, owner, owner_id, device, ip FROM deleted
