@@ -77,9 +77,7 @@ package struct SyncHandler: JobHandler {
         let findings = try read(account, endpoint, into: connection, context)
         try context.checkCancellation()
         context.report(phase: "merging")
-        try connection.transaction {
-            try commit(account, request, findings, context, in: connection)
-        }
+        try merge(account, request, findings, context, in: connection)
     }
 
     private func account(of context: JobContext) throws -> Account {
@@ -141,6 +139,26 @@ package struct SyncHandler: JobHandler {
 
     // MARK: The final transaction
 
+    private static let attempts = 3
+
+    /// Two syncs that collide are told to try again, and what was staged is still there: only the merge is repeated.
+    private func merge(
+        _ account: Account, _ request: SyncRequest, _ findings: Set<SyncFinding>, _ context: JobContext,
+        in connection: Connection
+    ) throws {
+        var attempt = 1
+        while true {
+            do {
+                return try connection.transaction {
+                    try commit(account, request, findings, context, in: connection)
+                }
+            } catch let error as DatabaseError where error.code == .retryable && attempt < Self.attempts {
+                try context.checkCancellation()
+                attempt += 1
+            }
+        }
+    }
+
     private func commit(
         _ account: Account, _ request: SyncRequest, _ findings: Set<SyncFinding>, _ context: JobContext,
         in connection: Connection
@@ -169,6 +187,8 @@ package struct SyncHandler: JobHandler {
         }
         try InventoryMerge.removeVanished(account: account.id, in: connection)
 
+        // Nothing is said before all is done: an attempt that fails may be repeated.
+        let unplaced = try unplacedFinding(account, in: connection)
         for finding in findings.sorted(by: { ($0.subject, $0.code) < ($1.subject, $1.code) }) {
             context.log(
                 .finding, code: finding.code, subject: finding.subject, message: finding.message, fix: finding.fix)
@@ -178,21 +198,24 @@ package struct SyncHandler: JobHandler {
                 .finding, code: finding.code.rawValue, subject: finding.subject, message: finding.message,
                 fix: finding.fix)
         }
-        try logUnplaced(account, context, in: connection)
+        if let unplaced {
+            context.log(
+                .finding, code: unplaced.code, subject: unplaced.subject, message: unplaced.message, fix: unplaced.fix)
+        }
         try context.finish(in: connection)
     }
 
     /// One finding that counts the unplaced addresses; each is in `vm list --unplaced`.
-    private func logUnplaced(_ account: Account, _ context: JobContext, in connection: Connection) throws {
+    private func unplacedFinding(_ account: Account, in connection: Connection) throws -> SyncFinding? {
         let rows = try connection.query(
             """
             SELECT reason, count(*) FROM placement WHERE account_id = $1::bigint AND reason IS NOT NULL
             GROUP BY reason ORDER BY reason
             """, account.id)
-        guard !rows.isEmpty else { return }
+        guard !rows.isEmpty else { return nil }
         let counts = try rows.map { row in "\(try row.get(1, as: Int.self)) \(try row.get(0, as: String.self))" }
-        context.log(
-            .finding, code: "unplaced", subject: account.name,
+        return SyncFinding(
+            code: "unplaced", subject: account.name,
             message: "addresses of \(account.name) that belong to no subnet yet: \(counts.joined(separator: ", "))",
             fix: "wireloom vm list --unplaced --account \(account.name)")
     }
