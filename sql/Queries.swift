@@ -40,6 +40,7 @@ package enum Queries {
     package static let releaseMissed = SQLFiles.text(PackageResources.release_missed_sql)
     package static let releaseMoved = SQLFiles.text(PackageResources.release_moved_sql)
     package static let releaseVanished = SQLFiles.text(PackageResources.release_vanished_sql)
+    package static let relinkVM = SQLFiles.text(PackageResources.relink_vm_sql)
     package static let removeVanishedHost = SQLFiles.text(PackageResources.remove_vanished_host_sql)
     package static let removeVanishedNIC = SQLFiles.text(PackageResources.remove_vanished_nic_sql)
     package static let removeVanishedVM = SQLFiles.text(PackageResources.remove_vanished_vm_sql)
@@ -90,6 +91,7 @@ package enum Queries {
         ("release_missed", releaseMissed),
         ("release_moved", releaseMoved),
         ("release_vanished", releaseVanished),
+        ("relink_vm", relinkVM),
         ("remove_vanished_host", removeVanishedHost),
         ("remove_vanished_nic", removeVanishedNIC),
         ("remove_vanished_vm", removeVanishedVM),

@@ -11,7 +11,7 @@ package enum InventoryMerge {
             Queries.mergePNIC, Queries.prunePNIC,
             Queries.mergeSwitch, Queries.mergePortgroup, Queries.prunePortgroup,
             Queries.mergeSwitchHost, Queries.pruneSwitchHost, Queries.pruneSwitch,
-            Queries.mergeVM, Queries.missVM,
+            Queries.relinkVM, Queries.mergeVM, Queries.missVM,
             Queries.mergeNIC, Queries.missNIC,
             Queries.mergeNICAddress, Queries.missNICAddress,
         ] {
