@@ -1,11 +1,14 @@
 -- $1 account. What this transaction would release: addresses, of how many held before, and whether every VM of a host
--- or of the account would lose all that it holds. $2 is the number held before.
+-- or of the account would lose all that it holds. $2 is the number held before. An address that its adapter holds in
+-- another subnet now is not lost. One VM alone is not "all VMs at once": the last one of a host goes every day.
 WITH lost AS (
     SELECT r.owner, r.owner_id, r.subnet_id, r.ip, v.host_id
     FROM released r
     LEFT JOIN vm v ON r.owner = 'vm' AND v.account_id = r.account_id AND v.id = r.owner_id
     WHERE r.account_id = $1::bigint
         AND NOT EXISTS (SELECT FROM address a WHERE a.subnet_id = r.subnet_id AND a.ip = r.ip AND a.state = 'held')
+        AND NOT EXISTS (SELECT FROM address a WHERE a.account_id = r.account_id AND a.owner = r.owner
+            AND a.owner_id = r.owner_id AND a.device = r.device AND a.ip = r.ip AND a.state = 'held')
 ),
 remaining AS (
     SELECT a.owner_id, v.host_id
