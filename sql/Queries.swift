@@ -48,6 +48,7 @@ package enum Queries {
     package static let touchAccount = SQLFiles.text(PackageResources.touch_account_sql)
     package static let touchPrefix = SQLFiles.text(PackageResources.touch_prefix_sql)
     package static let touchSwitch = SQLFiles.text(PackageResources.touch_switch_sql)
+    package static let touchTold = SQLFiles.text(PackageResources.touch_told_sql)
     package static let touchWires = SQLFiles.text(PackageResources.touch_wires_sql)
     package static let unholdReleased = SQLFiles.text(PackageResources.unhold_released_sql)
     package static let wireImages = SQLFiles.text(PackageResources.wire_images_sql)
@@ -99,6 +100,7 @@ package enum Queries {
         ("touch_account", touchAccount),
         ("touch_prefix", touchPrefix),
         ("touch_switch", touchSwitch),
+        ("touch_told", touchTold),
         ("touch_wires", touchWires),
         ("unhold_released", unholdReleased),
         ("wire_images", wireImages),

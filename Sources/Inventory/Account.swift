@@ -159,6 +159,8 @@ package enum AccountTable {
             """
             DELETE FROM wire w WHERE w.origin = 'automatic' AND NOT w.touched
                 AND NOT EXISTS (SELECT FROM link l WHERE l.wire_id = w.id)
+                AND NOT EXISTS (SELECT FROM subnet s JOIN address a ON a.subnet_id = s.id
+                                WHERE s.wire_id = w.id AND a.state = 'held')
             """)
     }
 }

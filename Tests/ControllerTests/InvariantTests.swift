@@ -90,6 +90,53 @@ struct InvariantTests {
         #expect(try sandbox.rowVersions() == before)
     }
 
+    @Test("I4: a host that is gone takes its switch, link and wire with it at once: the next sync writes no row")
+    func hostGone() throws {
+        let sandbox = try Sandbox()
+        var scenario = World.scenario("one", vms: [], hosts: 3)
+        scenario.datacenters[0].clusters[0].hosts[2].pnics = [.init("vmnic0"), .init("vmnic1")]
+        scenario.datacenters[0].clusters[0].hosts[2].switches = [
+            .init("vSwitch0", pnics: ["vmnic1"], portGroups: [.init("lan", vlan: 50)])
+        ]
+        scenario.datacenters[0].clusters[0].hosts[2].vmkernel.append(
+            .init("vmk1", ip: "10.50.0.11", network: .standard("lan"), services: ["vmotion"]))
+        let vcenter = try SimulatedVCenter(scenario)
+        try sandbox.onboard(vcenter, as: "one")
+        try sandbox.sync("one")
+        #expect(try sandbox.column("SELECT count(*) FROM wire") == ["2"])
+        scenario.datacenters[0].clusters[0].hosts.removeLast()
+        scenario.datacenters[0].switches[0].hosts.removeLast()
+        try vcenter.become(scenario)
+        for _ in 1...2 { try sandbox.sync("one") }
+        #expect(try sandbox.column("SELECT name FROM host ORDER BY 1") == ["esx-1", "esx-2"])
+        #expect(try sandbox.column("SELECT name FROM switch") == ["dvs"])
+        #expect(try sandbox.column("SELECT count(*) FROM wire") == ["1"])
+        let before = try sandbox.rowVersions()
+        try sandbox.sync("one")
+        #expect(try sandbox.rowVersions() == before)
+    }
+
+    @Test("I4: a reason that names a subnet goes with it in the same sync")
+    func subnetGone() throws {
+        let sandbox = try Sandbox()
+        var scenario = World.scenario("one", vms: [World.vm("a", "10.10.0.77/24")])
+        let vcenter = try SimulatedVCenter(scenario)
+        try sandbox.onboard(vcenter, as: "one")
+        try sandbox.sync("one")
+        #expect(try sandbox.placements(of: "one") == ["a 10.10.0.77 -> vlan_mismatch"])
+        scenario.datacenters[0].clusters[0].hosts[0].vmkernel = [
+            .init(ip: "10.60.0.11", network: .distributed("dvs", "apps"))
+        ]
+        scenario.datacenters[0].clusters[0].hosts[0].gateway = "10.60.0.1"
+        try vcenter.become(scenario)
+        for _ in 1...2 { try sandbox.sync("one", acceptReleases: true) }
+        #expect(try sandbox.column("SELECT host(network(cidr)) FROM subnet") == ["10.60.0.0"])
+        #expect(try sandbox.placements(of: "one") == ["a 10.10.0.77 -> no_subnet"])
+        let before = try sandbox.rowVersions()
+        try sandbox.sync("one")
+        #expect(try sandbox.rowVersions() == before)
+    }
+
     @Test("I5: a sync that fails leaves everything as it was")
     func failureChangesNothing() throws {
         let sandbox = try Sandbox()
@@ -125,6 +172,38 @@ struct InvariantTests {
             ])
         #expect(try sandbox.column("SELECT name FROM subnet ORDER BY 1") == ["management", "servers"])
         #expect(try sandbox.queue.events(job.id).contains { $0.code == "contrary_evidence" })
+    }
+
+    @Test("I8: an account that goes takes no wire with it where another account's addresses are held")
+    func wireOfOthers() throws {
+        let sandbox = try Sandbox()
+        let vcenters = try ["one", "two"].map { name in
+            var scenario = World.scenario(name, vms: [])
+            if name == "two" {
+                scenario.datacenters[0].clusters[0].hosts[0].vmkernel = [
+                    .init(ip: "10.10.0.99", network: .distributed("dvs", "management"))
+                ]
+            }
+            let vcenter = try SimulatedVCenter(scenario)
+            try sandbox.onboard(vcenter, as: name)
+            return vcenter
+        }
+        try sandbox.sync("one")
+        try sandbox.sync("two")
+        // As after a person took the switch of "two" off the wire of "one": its hold stays.
+        try sandbox.database.withConnection {
+            try $0.script(
+                """
+                INSERT INTO address (subnet_id, ip, state, account_id, owner, owner_id, device)
+                SELECT s.id, a.ip, 'held', a.account_id, a.owner, a.owner_id, a.device
+                FROM address a JOIN account c ON c.id = a.account_id AND c.name = 'two', subnet s
+                WHERE s.wire_id = (SELECT l.wire_id FROM link l JOIN account c ON c.id = l.account_id WHERE c.name = 'one')
+                """)
+        }
+        try sandbox.accounts.remove(sandbox.database.withConnection { try AccountTable.named("one", in: $0) })
+        #expect(try sandbox.column("SELECT count(*) FROM wire") == ["2"])
+        #expect(try sandbox.column("SELECT count(*) FROM address WHERE state = 'held'") == ["2"])
+        withExtendedLifetime(vcenters) {}
     }
 
     @Test("I9: a password is nowhere in the database in clear, nor in what a failed login says")

@@ -27,6 +27,14 @@ enum Placement {
         try connection.execute(Queries.writeSyncIPs, account)
     }
 
+    /// Places again what was told that it would belong to one of these subnets, which are gone now; after `place`.
+    static func placeAgain(toldOf subnets: [Int64], in connection: Connection) throws {
+        guard !subnets.isEmpty else { return }
+        try connection.script("DELETE FROM touched; DELETE FROM verdict; DELETE FROM contested; DELETE FROM dropped")
+        try connection.execute(Queries.touchTold, subnets)
+        try place(account: nil, in: connection)
+    }
+
     /// Only this changes placements and holders, and all of it under the locks of their subnets: what belongs where is
     /// written down before, so that the locks are taken at one time and in one order.
     private static func placeTouched(in connection: Connection) throws {

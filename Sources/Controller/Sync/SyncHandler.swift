@@ -180,7 +180,7 @@ package struct SyncHandler: JobHandler {
 
         try Placement.touch(account: account.id, in: connection)
         try Placement.place(account: account.id, in: connection)
-        try writer.remove(decision)
+        try Placement.placeAgain(toldOf: writer.remove(decision), in: connection)
 
         if !request.acceptReleases {
             try ReleaseBreaker.check(account, heldBefore: heldBefore, in: connection)

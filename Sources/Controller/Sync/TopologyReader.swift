@@ -42,10 +42,14 @@ struct TopologyReader {
         }
     }
 
+    /// An automatic link goes with its switch, so that its wire can go with them.
     private func links() throws -> [TopologySnapshot.Link] {
         try connection.query(
-            "SELECT switch_id, host_id, wire_id, native_vlan, origin FROM link WHERE account_id = $1::bigint",
-            account.id
+            """
+            SELECT l.switch_id, l.host_id, l.wire_id, l.native_vlan, l.origin FROM link l
+            WHERE l.account_id = $1::bigint AND (l.origin = 'person'
+                OR EXISTS (SELECT FROM switch s WHERE s.account_id = l.account_id AND s.id = l.switch_id))
+            """, account.id
         ).map { row in
             let host: String = try row.get(1)
             return .init(

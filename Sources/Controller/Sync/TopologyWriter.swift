@@ -24,23 +24,35 @@ struct TopologyWriter {
     }
 
     /// Subnets and wires that nothing is left on; after placement, and only while nothing is held in them.
-    func remove(_ decision: TopologyDecision) throws {
-        for case .remove(let subnet) in decision.subnetChanges {
-            try connection.execute(
-                """
-                DELETE FROM subnet s WHERE s.id = $1::bigint AND NOT s.confirmed
-                    AND NOT EXISTS (SELECT FROM address a WHERE a.subnet_id = s.id AND a.state = 'held')
-                """, subnet.rawValue)
+    ///
+    /// - Returns: the subnets that are gone.
+    func remove(_ decision: TopologyDecision) throws -> [Int64] {
+        var subnets = decision.subnetChanges.compactMap { change -> Int64? in
+            if case .remove(let subnet) = change { subnet.rawValue } else { nil }
         }
-        for wire in decision.wiresToRemove {
-            try connection.execute(
-                """
-                DELETE FROM wire w WHERE w.id = $1::bigint AND w.origin = 'automatic' AND NOT w.touched
+        let wires = decision.wiresToRemove.map(\.rawValue)
+        if subnets.isEmpty, wires.isEmpty { return [] }
+        subnets = try connection.query(
+            """
+            DELETE FROM subnet s WHERE s.id = ANY ($1::bigint[]) AND NOT s.confirmed
+                AND NOT EXISTS (SELECT FROM address a WHERE a.subnet_id = s.id AND a.state = 'held')
+            RETURNING s.id
+            """, subnets
+        ).map { try $0.get(0) }
+        // A wire's subnets go with it; the statement still sees them.
+        subnets += try connection.query(
+            """
+            WITH gone AS (
+                DELETE FROM wire w WHERE w.id = ANY ($1::bigint[]) AND w.origin = 'automatic' AND NOT w.touched
                     AND NOT EXISTS (SELECT FROM link l WHERE l.wire_id = w.id)
                     AND NOT EXISTS (SELECT FROM subnet s JOIN address a ON a.subnet_id = s.id
                                     WHERE s.wire_id = w.id AND a.state = 'held')
-                """, wire.rawValue)
-        }
+                RETURNING w.id
+            )
+            SELECT s.id FROM subnet s JOIN gone g ON g.id = s.wire_id
+            """, wires
+        ).map { try $0.get(0) }
+        return subnets
     }
 
     private func apply(_ decision: LinkDecision) throws {
