@@ -162,8 +162,8 @@ struct TopologyReader {
             SELECT DISTINCT h.subnet_id, h.ip, n.mac, CASE WHEN n.account_id = $1 THEN n.switch_id END,
                 CASE WHEN n.account_id = $1 THEN n.host_id END
             FROM mine
-            JOIN address h ON h.ip = mine.ip AND h.state = 'held'
-            JOIN subnet s ON s.id = h.subnet_id AND s.confirmed
+            JOIN subnet s ON s.confirmed AND s.cidr::inet >>= mine.ip
+            JOIN address h ON h.subnet_id = s.id AND h.ip = mine.ip AND h.state = 'held'
             JOIN nic_attachment n ON n.account_id = h.account_id AND n.owner = h.owner AND n.owner_id = h.owner_id
                 AND n.device = h.device AND n.mac <> mine.mac
             WHERE EXISTS (
