@@ -24,7 +24,8 @@ struct Directory {
     /// The link of each scope that has one.
     let links: [Scope: Link]
     private let hostNames: [TopologySnapshot.HostID: String]
-    private let distributedNames: [String: Int]
+    /// The switches that answer to a name: theirs, or their id.
+    private let called: [String: Set<TopologySnapshot.SwitchID>]
 
     init(_ snapshot: TopologySnapshot) {
         account = snapshot.account
@@ -49,11 +50,9 @@ struct Directory {
         }
         hostNames = Dictionary(
             switches.values.flatMap(\.hosts).map { ($0.id, $0.name) }, uniquingKeysWith: min)
-        var distributedNames: [String: Int] = [:]
-        for case let (name, .distributed) in switches.values.map({ ($0.name, $0.kind) }) {
-            distributedNames[name, default: 0] += 1
-        }
-        self.distributedNames = distributedNames
+        called = Dictionary(
+            switches.values.flatMap { [($0.name, Set([$0.id])), ($0.id.rawValue, Set([$0.id]))] },
+            uniquingKeysWith: { $0.union($1) })
     }
 
     /// Every scope that needs a decision, in order: one for each switch, one for each pin.
@@ -116,15 +115,25 @@ extension Directory {
         var reference = scope.switch.rawValue
         var hostName = (host ?? scope.host).map(name(of:))
         if let item = switches[scope.switch] {
-            reference = item.reference ?? item.name
-            switch item.kind {
-            case .standard(let only): hostName = only.name
-            case .distributed:
-                if item.reference == nil, distributedNames[item.name, default: 0] > 1 { reference = item.id.rawValue }
+            var only = host ?? scope.host
+            if case .standard(let own) = item.kind {
+                only = own.id
+                hostName = own.name
             }
+            reference = item.reference ?? (isUnmistakable(item, on: only) ? item.name : item.id.rawValue)
         }
         return WireloomCommand.link(
-            switch: reference, wire: name(of: wire), host: hostName, nativeVLAN: nativeVLAN(of: scope))
+            switch: reference, wire: name(of: wire), host: hostName, account: account,
+            nativeVLAN: nativeVLAN(of: scope))
+    }
+
+    /// Whether its name finds the switch and no other of its account; with a host, among those of the host.
+    private func isUnmistakable(_ item: TopologySnapshot.Switch, on host: TopologySnapshot.HostID?) -> Bool {
+        guard !item.name.isEmpty, !item.name.hasPrefix("-") else { return false }
+        return called[item.name, default: []].allSatisfy { other in
+            guard other != item.id, let host else { return other == item.id }
+            return switches[other]?.hosts.contains { $0.id == host } == false
+        }
     }
 
     /// Names for an automatic wire, best first: the account and the switch, then with the datacenter, then the id.

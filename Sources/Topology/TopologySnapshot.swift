@@ -129,7 +129,7 @@ extension TopologySnapshot {
         /// The datacenter's name, for a wire's second choice of name; `nil` where there is none.
         package var datacenter: String?
         /// What a command must call the switch to mean this one; `nil`: the name (with `--host` for a standard
-        /// switch), or the id where another distributed switch of the snapshot has the same name.
+        /// switch), or the id where another switch of the snapshot answers to the same name.
         package var reference: String?
 
         package init(

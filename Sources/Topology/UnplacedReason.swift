@@ -1,4 +1,4 @@
-package import Addressing
+internal import Addressing
 
 /// Why an address that a NIC reports is in no subnet (DESIGN.md 3.4), in the order in which the reasons are tried.
 package enum UnplacedReason: String, Hashable, Sendable, CaseIterable {
@@ -16,62 +16,6 @@ package enum UnplacedReason: String, Hashable, Sendable, CaseIterable {
     case otherWire = "other_wire"
     /// No subnet contains the address.
     case noSubnet = "no_subnet"
-}
-
-/// What is known about one unplaced address, for the sentence and the commands; give what the reason needs.
-package struct UnplacedDetails: Hashable, Sendable {
-    /// A subnet that contains the address but cannot take it.
-    package struct Subnet: Hashable, Sendable {
-        package var name: String
-        package var wire: String
-        package var vlan: VLANID
-
-        package init(name: String, wire: String, vlan: VLANID) {
-            self.name = name
-            self.wire = wire
-            self.vlan = vlan
-        }
-    }
-
-    package var address: IPAddress
-    package var account: String
-    /// The port group's name; `nil` where the adapter is on none.
-    package var portGroup: String?
-    package var portGroupVLAN: PortGroupVLAN
-    /// The switch's name, or its id where the name is not enough.
-    package var `switch`: String?
-    /// The host that the link is for: of a standard switch always, of a distributed one where a pin is meant.
-    package var host: String?
-    package var nativeVLAN: VLANID
-    /// The switch's wire; `nil` where it has none.
-    package var wire: String?
-    /// `no_link`: the wires with equal support.
-    package var candidates: [String]
-    /// `held_by_other`: who has it, as `VM web-1 (vc-a)` or `job 12 for VM web-2`.
-    package var holder: String?
-    /// `ambiguous`, `vlan_mismatch`, `other_wire`: the subnets that contain the address.
-    package var subnets: [Subnet]
-    /// `no_subnet`: the prefix to offer, where more is known than the address.
-    package var prefix: CIDR?
-
-    package init(
-        address: IPAddress, account: String, portGroup: String? = nil, portGroupVLAN: PortGroupVLAN = .unmatchable,
-        switch: String? = nil, host: String? = nil, nativeVLAN: VLANID = .one, wire: String? = nil,
-        candidates: [String] = [], holder: String? = nil, subnets: [Subnet] = [], prefix: CIDR? = nil
-    ) {
-        self.address = address
-        self.account = account
-        self.portGroup = portGroup
-        self.portGroupVLAN = portGroupVLAN
-        self.switch = `switch`
-        self.host = host
-        self.nativeVLAN = nativeVLAN
-        self.wire = wire
-        self.candidates = candidates
-        self.holder = holder
-        self.subnets = subnets
-        self.prefix = prefix
-    }
 }
 
 extension UnplacedReason {
@@ -106,57 +50,86 @@ extension UnplacedReason {
             return "The address \(address) is held by \(details.holder ?? "another adapter")."
         case .vlanMismatch:
             return "A subnet of the right wire contains \(address), but in another VLAN: \(details.subnetList), while "
-                + "\(portGroup) \(details.vlanPhrase)."
+                + "\(portGroup) \(details.vlanPhrase)\(vlanAdvice(details))."
         case .otherWire:
             return "The address \(address) is in \(details.subnetAndWireList), but the \(link) is on "
-                + "\(details.wire.map { "wire \($0)" } ?? "another wire")."
+                + "\(details.wire.map { "wire \($0)" } ?? "another wire")\(wireAdvice(details))."
         case .noSubnet:
             return Self.noSubnetMessage
         }
     }
 
     /// The command lines that would settle it, one a line; of several for one thing a person takes one.
+    ///
+    /// A change that takes other addresses out of their subnets is not among them: then a command that shows the evidence
+    /// is, and the message says what is more likely wrong.
     package func fix(_ details: UnplacedDetails) -> String {
-        let explain = WireloomCommand.line(["explain", "ip", details.address.description])
+        let commands = changes(details)
+        if !commands.isEmpty { return commands.joined(separator: "\n") }
         switch self {
-        case .unmapped, .ambiguous:
-            return explain
+        case .noLink: return WireloomCommand.line(["sync", details.account])
+        case .heldByOther: return WireloomCommand.line(["ip", "find", details.address.description])
+        default: return WireloomCommand.line(["explain", "ip", details.address.description])
+        }
+    }
+
+    private func changes(_ details: UnplacedDetails) -> [String] {
+        switch self {
+        case .unmapped, .ambiguous, .heldByOther:
+            return []
         case .noLink:
-            guard let name = details.switch, !details.candidates.isEmpty else {
-                return WireloomCommand.line(["sync", details.account])
-            }
-            return details.candidates.sorted().map { details.linkCommand(name, $0) }.joined(separator: "\n")
-        case .heldByOther:
-            return WireloomCommand.line(["ip", "find", details.address.description])
+            return details.candidates.sorted().compactMap { details.link(to: $0, native: details.nativeVLAN) }
         case .vlanMismatch:
-            guard let subnet = details.namedSubnets.first else { return explain }
             switch details.portGroupVLAN {
             case .tagged(let vlan):
-                return WireloomCommand.line(["subnet", "update", subnet.name, "--vlan", vlan.description])
+                return details.namedSubnets.filter { $0.placed == 0 }.prefix(1).map {
+                    WireloomCommand.line(["subnet", "update", $0.name, "--vlan", vlan.description])
+                }
             case .untagged:
-                guard let name = details.switch, let wire = details.wire else { return explain }
-                return WireloomCommand.link(switch: name, wire: wire, host: details.host, nativeVLAN: subnet.vlan)
+                guard let wire = details.wire else { return [] }
+                return details.namedSubnets.prefix(1).compactMap { details.link(to: wire, native: $0.vlan) }
             case .trunk, .unmatchable:
-                return explain
+                return []
             }
         case .otherWire:
-            guard let name = details.switch else { return explain }
-            // Elsewhere the address would only have another reason, and its neighbours no place.
             var seen: Set<String> = []
-            let links = details.namedSubnets.compactMap { subnet -> String? in
-                switch details.portGroupVLAN {
-                case .untagged:
-                    WireloomCommand.link(
-                        switch: name, wire: subnet.wire, host: details.host, nativeVLAN: subnet.vlan)
-                case let vlan where vlan.matches(subnet.vlan, native: details.nativeVLAN):
-                    details.linkCommand(name, subnet.wire)
-                default: nil
-                }
-            }.filter { seen.insert($0).inserted }
-            return links.isEmpty ? explain : links.prefix(Self.namedAtMost).joined(separator: "\n")
+            let links = details.targets.compactMap { details.link(to: $0.wire, native: $0.native) }
+            return Array(links.filter { seen.insert($0).inserted }.prefix(Self.namedAtMost))
         case .noSubnet:
-            return details.creation + "\n" + WireloomCommand.line(["sync", details.account])
+            guard let wire = details.wire, let new = details.creation else { return [] }
+            return [
+                WireloomCommand.line([
+                    "subnet", "create", new.name, "--wire", wire, "--cidr", new.cidr.description, "--vlan",
+                    new.vlan.description,
+                ]),
+                WireloomCommand.line(["sync", details.account]),
+            ]
         }
+    }
+
+    /// What is more likely wrong than the VLAN of a subnet or link that others are placed by.
+    private func vlanAdvice(_ details: UnplacedDetails) -> String {
+        guard changes(details).isEmpty, let subnet = details.namedSubnets.first else { return "" }
+        switch details.portGroupVLAN {
+        case .tagged:
+            return
+                ". Others are placed in it, so rather the adapter is on the wrong port group: connect it to one of VLAN "
+                + "\(subnet.vlan), or give it another address"
+        case .untagged:
+            return
+                ". Others are placed by that VLAN, so rather the adapter is on the wrong port group: connect it to one "
+                + "of VLAN \(subnet.vlan), or give it another address"
+        case .trunk, .unmatchable:
+            return ""
+        }
+    }
+
+    private func wireAdvice(_ details: UnplacedDetails) -> String {
+        guard changes(details).isEmpty else { return "" }
+        guard !details.targets.isEmpty else { return ", and the adapter's port group has another VLAN" }
+        let count = Wording.count(
+            details.others.ofLink, "other address has its place", "other addresses have their places")
+        return ", where \(count) by the same link. Rather the adapter is on the wrong network, or has the wrong address"
     }
 }
 
@@ -186,23 +159,20 @@ extension UnplacedDetails {
         }
     }
 
-    fileprivate func linkCommand(_ name: String, _ wire: String) -> String {
-        WireloomCommand.link(switch: name, wire: wire, host: host, nativeVLAN: nativeVLAN)
+    /// `other_wire`: the wires where the address would have a place, with the native VLAN that it takes. On the others it
+    /// would only have another reason.
+    fileprivate var targets: [(wire: String, native: VLANID)] {
+        namedSubnets.compactMap { subnet in
+            if portGroupVLAN == .untagged { return (subnet.wire, subnet.vlan) }
+            return portGroupVLAN.matches(subnet.vlan, native: nativeVLAN) ? (subnet.wire, nativeVLAN) : nil
+        }
     }
 
-    /// The creation of a subnet for the address: in the prefix given, else in the /24 or /64 that most networks have.
-    fileprivate var creation: String {
-        let usual = CIDR(containing: address, prefixLength: address.family == .v4 ? 24 : 64)
-        let cidr = prefix.flatMap { $0.contains(address) ? $0 : nil } ?? usual
-        let text = cidr?.description ?? address.description
-        var words = ["subnet", "create", text.split(separator: "/").joined(separator: "-")]
-        if let wire { words += ["--wire", wire] }
-        words += ["--cidr", text]
-        switch portGroupVLAN {
-        case .tagged(let vlan): words += ["--vlan", vlan.description]
-        case .untagged where nativeVLAN != .one: words += ["--vlan", nativeVLAN.description]
-        case .untagged, .trunk, .unmatchable: break
-        }
-        return WireloomCommand.line(words)
+    /// The command that links the switch, or only the host's part of it where others depend on the rest; `nil` where
+    /// others depend on that, too.
+    fileprivate func link(to wire: String, native: VLANID) -> String? {
+        guard let name = switchCall, others.ofLink == 0 || (pinHost != nil && others.onHost == 0) else { return nil }
+        return WireloomCommand.link(
+            switch: name, wire: wire, host: others.ofLink == 0 ? host : pinHost, account: account, nativeVLAN: native)
     }
 }

@@ -22,13 +22,15 @@ package enum WireloomCommand {
     }
 
     /// - Parameters:
+    ///   - account: always written: switches of one name are in many accounts.
     ///   - host: the host to pin the link for, or the one that tells a standard switch from its namesakes.
     ///   - nativeVLAN: written only where it is not the default.
     package static func link(
-        switch name: String, wire: String, host: String? = nil, nativeVLAN: VLANID = .one
+        switch name: String, wire: String, host: String? = nil, account: String, nativeVLAN: VLANID = .one
     ) -> String {
         var words = ["wire", "link", name, wire]
         if let host { words += ["--host", host] }
+        words += ["--account", account]
         if nativeVLAN != .one { words += ["--native-vlan", nativeVLAN.description] }
         return line(words)
     }

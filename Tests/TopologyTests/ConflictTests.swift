@@ -34,7 +34,7 @@ import Testing
                         + "there by another live adapter with another MAC address.",
                     fix: """
                         wireloom ip find 10.0.0.5
-                        wireloom wire link vSwitch0 campus --host esx-1
+                        wireloom wire link vSwitch0 campus --host esx-1 --account vc1
                         """)
             ])
     }

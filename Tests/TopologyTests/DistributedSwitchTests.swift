@@ -30,7 +30,7 @@ import Testing
                     message:
                         "The hosts of distributed switch DS speak for different wires: esx-1 for rack-a, esx-2 for "
                         + "rack-a and esx-3 for rack-b.",
-                    fix: "wireloom wire link DS rack-b --host esx-3")
+                    fix: "wireloom wire link DS rack-b --host esx-3 --account vc1")
             ])
     }
 
@@ -43,9 +43,9 @@ import Testing
         #expect(decision.findings.map(\.code) == [.splitByHost, .tiedWires])
         #expect(
             decision.findings.first?.fix == """
-                wireloom wire link DS rack-a --host esx-1
-                wireloom wire link DS rack-a --host esx-2
-                wireloom wire link DS rack-b --host esx-3
+                wireloom wire link DS rack-a --host esx-1 --account vc1
+                wireloom wire link DS rack-a --host esx-2 --account vc1
+                wireloom wire link DS rack-b --host esx-3 --account vc1
                 """)
     }
 
@@ -69,7 +69,7 @@ import Testing
         #expect(decision.action(item, host: 3) == .keep(a))
         #expect(decision.findings.map(\.code) == [.contraryEvidence])
         #expect(decision.findings.first?.subject == "DS (esx-3)")
-        #expect(decision.findings.first?.fix == "wireloom wire link DS rack-b --host esx-3")
+        #expect(decision.findings.first?.fix == "wireloom wire link DS rack-b --host esx-3 --account vc1")
         _ = (item, b)
     }
 
@@ -118,13 +118,33 @@ import Testing
         #expect(decision.action(item) == .keep(wire))
     }
 
-    @Test("of two distributed switches with one name, commands use the id")
+    @Test("of two switches with one name, commands use the id, with a host only where both are on it")
     func namesakes() {
         var (world, item, _, _) = racks()
-        world.distributed("DS", hosts: 4...4, id: "dvs-77")
-        #expect(world.decide().findings(.splitByHost).first?.fix == "wireloom wire link dvs-DS rack-b --host esx-3")
+        world.distributed("DS", hosts: 3...4, id: "dvs-77")
+        #expect(
+            world.decide().findings(.splitByHost).first?.fix
+                == "wireloom wire link dvs-DS rack-b --host esx-3 --account vc1")
         world.snapshot.switches[0].reference = "vc1/DS"
-        #expect(world.decide().findings(.splitByHost).first?.fix == "wireloom wire link vc1/DS rack-b --host esx-3")
+        #expect(
+            world.decide().findings(.splitByHost).first?.fix
+                == "wireloom wire link vc1/DS rack-b --host esx-3 --account vc1")
         _ = item
+    }
+
+    @Test("a standard switch that has a distributed one's name is told by its host, or by its id")
+    func standardNamesake() {
+        for (member, call) in [(1, "core"), (2, "host-2/core")] {
+            var world = World()
+            world.distributed("core", hosts: member...member)
+            let item = world.standard("core", host: 2)
+            for wire in ["a", "b"] { world.subnet("10.0.0.0/24", vlan: 10, on: world.wire(wire)) }
+            world.management("10.0.0.5", on: item, host: 2, vlan: .tag(10))
+            #expect(
+                world.decide().findings(.tiedWires).first?.fix == """
+                    wireloom wire link \(call) a --host esx-2 --account vc1
+                    wireloom wire link \(call) b --host esx-2 --account vc1
+                    """)
+        }
     }
 }

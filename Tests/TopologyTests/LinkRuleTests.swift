@@ -85,8 +85,8 @@ import Testing
                     message: "The switch vSwitch1 of host esx-1 is not linked: wires campus and lab 2 each have the "
                         + "support of 1 management address.",
                     fix: """
-                        wireloom wire link vSwitch1 campus --host esx-1
-                        wireloom wire link vSwitch1 'lab 2' --host esx-1
+                        wireloom wire link vSwitch1 campus --host esx-1 --account vc1
+                        wireloom wire link vSwitch1 'lab 2' --host esx-1 --account vc1
                         """)
             ])
     }
@@ -121,7 +121,7 @@ import Testing
                     code: .contraryEvidence, subject: "vSwitch0 (esx-1)",
                     message: "The switch vSwitch0 of host esx-1 is linked by a person to wire mine, which has no "
                         + "support, but wire other has the support of 1 management address.",
-                    fix: "wireloom wire link vSwitch0 other --host esx-1 --native-vlan 7")
+                    fix: "wireloom wire link vSwitch0 other --host esx-1 --account vc1 --native-vlan 7")
             ])
     }
 
@@ -170,7 +170,7 @@ import Testing
         let decision = world.decide()
         #expect(decision.action(item) == .keep(own))
         #expect(decision.findings.map(\.code) == [.betterWire])
-        #expect(decision.findings.first?.fix == "wireloom wire link DS better")
+        #expect(decision.findings.first?.fix == "wireloom wire link DS better --account vc1")
     }
 
     @Test("rule 2: two better wires beat nothing, even where one is best", arguments: [1, 2])

@@ -10,7 +10,7 @@ import Testing
     {
         var details = UnplacedDetails(
             address: IPAddress(address)!, account: "vc-a", portGroup: "VM Network", portGroupVLAN: .tag(10),
-            switch: "vSwitch0", host: "esx-1", wire: "campus")
+            switch: "vSwitch0", switchCall: "vSwitch0", host: "esx-1", wire: "campus")
         change(&details)
         return details
     }
@@ -31,26 +31,17 @@ import Testing
                 == "This IP address belongs to no IP subnet. Add an IP subnet that contains it and sync the account again."
         )
         #expect(UnplacedReason.noSubnetMessageInChinese == "该IP地址无归属IP子网!请添加包含该IP地址的IP子网并重新同步云账号")
+        let offered = details {
+            $0.creation = .init(name: "campus:10.0.4.0/22:7", cidr: CIDR("10.0.4.0/22")!, vlan: VLANID(7)!)
+        }
         #expect(
-            reason.fix(details()) == """
-                wireloom subnet create 10.0.4.0-24 --wire campus --cidr 10.0.4.0/24 --vlan 10
+            reason.fix(offered) == """
+                wireloom subnet create campus:10.0.4.0/22:7 --wire campus --cidr 10.0.4.0/22 --vlan 7
                 wireloom sync vc-a
                 """)
         #expect(
-            reason.fix(details("2001:db8:0:5::9") { $0.portGroupVLAN = .untagged }) == """
-                wireloom subnet create 2001:db8:0:5::-64 --wire campus --cidr 2001:db8:0:5::/64
-                wireloom sync vc-a
-                """)
-        #expect(
-            reason.fix(
-                details {
-                    $0.prefix = CIDR("10.0.4.0/22")
-                    $0.portGroupVLAN = .untagged
-                    $0.nativeVLAN = VLANID(7)!
-                }) == """
-                    wireloom subnet create 10.0.4.0-22 --wire campus --cidr 10.0.4.0/22 --vlan 7
-                    wireloom sync vc-a
-                    """)
+            reason.fix(details()) == "wireloom explain ip 10.0.4.9",
+            "a trunk may carry no VLAN that a subnet could have")
     }
 
     @Test("no link: the candidates, and a command for each")
@@ -62,8 +53,8 @@ import Testing
                 + "evidence for campus and lab is equal.")
         #expect(
             UnplacedReason.noLink.fix(tied) == """
-                wireloom wire link vSwitch0 campus --host esx-1
-                wireloom wire link vSwitch0 lab --host esx-1
+                wireloom wire link vSwitch0 campus --host esx-1 --account vc-a
+                wireloom wire link vSwitch0 lab --host esx-1 --account vc-a
                 """)
         #expect(UnplacedReason.noLink.fix(details()) == "wireloom sync vc-a")
         #expect(UnplacedReason.noLink.message(details()).hasSuffix("is linked to no wire."))
@@ -116,10 +107,54 @@ import Testing
         untagged.portGroupVLAN = .untagged
         #expect(
             UnplacedReason.vlanMismatch.fix(untagged)
-                == "wireloom wire link vSwitch0 campus --host esx-1 --native-vlan 20")
+                == "wireloom wire link vSwitch0 campus --host esx-1 --account vc-a --native-vlan 20")
         var trunk = tagged
         trunk.portGroupVLAN = .trunk([1...9])
         #expect(UnplacedReason.vlanMismatch.fix(trunk) == "wireloom explain ip 10.0.4.9")
+    }
+
+    @Test("a change that would cost others their places is not offered, and the message says what is more likely")
+    func costly() {
+        let tagged = details { $0.subnets = [.init(name: "prod", wire: "campus", vlan: VLANID(20)!, placed: 3)] }
+        #expect(UnplacedReason.vlanMismatch.fix(tagged) == "wireloom explain ip 10.0.4.9")
+        #expect(
+            UnplacedReason.vlanMismatch.message(tagged).hasSuffix(
+                ", while port group VM Network has VLAN 10. Others are placed in it, so rather the adapter is on the wrong "
+                    + "port group: connect it to one of VLAN 20, or give it another address."))
+        var two = tagged
+        two.subnets.append(.init(name: "rest", wire: "campus", vlan: VLANID(30)!))
+        #expect(UnplacedReason.vlanMismatch.fix(two) == "wireloom subnet update rest --vlan 10")
+        var untagged = tagged
+        untagged.portGroupVLAN = .untagged
+        untagged.others.ofLink = 1
+        #expect(UnplacedReason.vlanMismatch.fix(untagged) == "wireloom explain ip 10.0.4.9")
+        let elsewhere = details {
+            $0.subnets = [.init(name: "net", wire: "lab", vlan: VLANID(10)!)]
+            $0.others.ofLink = 1
+        }
+        #expect(UnplacedReason.otherWire.fix(elsewhere) == "wireloom explain ip 10.0.4.9")
+        #expect(
+            UnplacedReason.otherWire.message(elsewhere).hasSuffix(
+                "but the switch vSwitch0 of host esx-1 is on wire campus, where 1 other address has its place by the same "
+                    + "link. Rather the adapter is on the wrong network, or has the wrong address."))
+    }
+
+    @Test(
+        "of a distributed switch that others depend on, the adapter's host is offered alone, where none of them is on it"
+    )
+    func pin() {
+        var there = details {
+            $0.subnets = [.init(name: "net", wire: "lab", vlan: VLANID(10)!)]
+            $0.switch = "dvs"
+            $0.switchCall = "dvs-7"
+            $0.host = nil
+            $0.pinHost = "esx-1"
+        }
+        #expect(UnplacedReason.otherWire.fix(there) == "wireloom wire link dvs-7 lab --account vc-a")
+        there.others.ofLink = 2
+        #expect(UnplacedReason.otherWire.fix(there) == "wireloom wire link dvs-7 lab --host esx-1 --account vc-a")
+        there.others.onHost = 1
+        #expect(UnplacedReason.otherWire.fix(there) == "wireloom explain ip 10.0.4.9")
     }
 
     @Test("another wire: at most three are named, each with its command")
@@ -133,9 +168,9 @@ import Testing
                 + "wire wire-3 and 1 more, but the switch vSwitch0 of host esx-1 is on wire campus.")
         #expect(
             UnplacedReason.otherWire.fix(four) == """
-                wireloom wire link vSwitch0 wire-1 --host esx-1
-                wireloom wire link vSwitch0 wire-2 --host esx-1
-                wireloom wire link vSwitch0 wire-3 --host esx-1
+                wireloom wire link vSwitch0 wire-1 --host esx-1 --account vc-a
+                wireloom wire link vSwitch0 wire-2 --host esx-1 --account vc-a
+                wireloom wire link vSwitch0 wire-3 --host esx-1 --account vc-a
                 """)
         var otherVLAN = four
         otherVLAN.portGroupVLAN = .tagged(VLANID(11)!)
@@ -144,7 +179,7 @@ import Testing
         untagged.portGroupVLAN = .untagged
         #expect(
             UnplacedReason.otherWire.fix(untagged).hasPrefix(
-                "wireloom wire link vSwitch0 wire-1 --host esx-1 --native-vlan 10\n"))
+                "wireloom wire link vSwitch0 wire-1 --host esx-1 --account vc-a --native-vlan 10\n"))
     }
 
     @Test(

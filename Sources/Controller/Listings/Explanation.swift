@@ -48,7 +48,7 @@ package enum Explanation {
                 lines.append("  placed in subnet \(subnet), and held there")
             }
         }
-        for row in try Listing.unplaced.rows([nil], in: connection) where row["ip"].text == ip.description {
+        for row in try Listing.unplaced.rows([nil, ip], in: connection) {
             lines.append("\(row["name"].text ?? ""): \(row["message"].text ?? "")")
             for fix in (row["fix"].text ?? "").split(separator: "\n") { lines.append("  $ \(fix)") }
         }

@@ -233,15 +233,15 @@ extension Listing {
             """,
         columns: AddressListing.columns)
 
-    /// `$1` account. Grouped for a person: reason first.
+    /// `$1` account, `$2` an address. Grouped for a person: reason first.
     package static let unplaced = Listing(
         name: "unplaced",
         sql: """
             SELECT a.name AS account, u.owner AS kind, u.name AS name, u.device, host(u.ip) AS ip, u.reason, u.switch,
                 u.switch_host, u.portgroup, u.vlan_id, u.untagged, u.native_vlan, u.vlan_ranges, u.wire, u.subnets,
-                u.candidates, u.holder
+                u.candidates, u.holder, u.switch_call, u.pin_host, u.link_others, u.host_others, u.creation
             FROM unplaced u JOIN account a ON a.id = u.account_id
-            WHERE ($1::text IS NULL OR \(isAccount))
+            WHERE ($1::text IS NULL OR \(isAccount)) AND ($2::inet IS NULL OR u.ip = $2)
             ORDER BY u.reason, a.name, u.name, u.ip
             """,
         columns: [

@@ -5,7 +5,8 @@ enum UnplacedListing {
         json_build_object('ip', host(u.ip), 'device', u.device, 'reason', u.reason, 'switch', u.switch, 'switch_host', u.switch_host,
             'portgroup', u.portgroup, 'vlan_id', u.vlan_id, 'untagged', u.untagged, 'native_vlan', u.native_vlan,
             'vlan_ranges', u.vlan_ranges, 'wire', u.wire, 'subnets', u.subnets,
-            'candidates', u.candidates, 'holder', u.holder)
+            'candidates', u.candidates, 'holder', u.holder, 'switch_call', u.switch_call, 'pin_host', u.pin_host,
+            'link_others', u.link_others, 'host_others', u.host_others, 'creation', u.creation)
         """
 }
 

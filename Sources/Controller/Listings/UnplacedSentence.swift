@@ -28,7 +28,8 @@ enum UnplacedSentence {
         let holder = value["holder"]
         return UnplacedDetails(
             address: address, account: account, portGroup: value["portgroup"].text,
-            portGroupVLAN: vlan(value), switch: value["switch"].text, host: value["switch_host"].text,
+            portGroupVLAN: vlan(value), switch: value["switch"].text, switchCall: value["switch_call"].text,
+            host: value["switch_host"].text, pinHost: value["pin_host"].text,
             nativeVLAN: value["native_vlan"].integer.flatMap { VLANID($0) } ?? .one, wire: value["wire"].text,
             candidates: value["candidates"].elements.compactMap(\.text),
             holder: holder["name"].text.map { name in
@@ -42,8 +43,19 @@ enum UnplacedSentence {
                 guard let name = subnet["name"].text, let wire = subnet["wire"].text,
                     let vlan = subnet["vlan_id"].integer.flatMap({ VLANID($0) })
                 else { return nil }
-                return UnplacedDetails.Subnet(name: name, wire: wire, vlan: vlan)
-            })
+                return UnplacedDetails.Subnet(
+                    name: name, wire: wire, vlan: vlan, placed: subnet["placed"].integer ?? 0)
+            },
+            others: .init(
+                ofLink: value["link_others"].integer ?? 0, onHost: value["host_others"].integer ?? 0),
+            creation: creation(value["creation"]))
+    }
+
+    private static func creation(_ value: JSONValue) -> UnplacedDetails.NewSubnet? {
+        guard let name = value["name"].text, let cidr = value["cidr"].text.flatMap({ CIDR($0) }),
+            let vlan = value["vlan_id"].integer.flatMap({ VLANID($0) })
+        else { return nil }
+        return UnplacedDetails.NewSubnet(name: name, cidr: cidr, vlan: vlan)
     }
 
     private static func vlan(_ value: JSONValue) -> PortGroupVLAN {

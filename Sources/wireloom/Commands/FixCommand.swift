@@ -21,8 +21,8 @@ struct FixCommand: ParsableCommand {
     func run() throws {
         let address = try typed { try IPAddress(parsing: self.address) }
         let rows = try Runtime.with(options) { runtime in
-            try runtime.database.withConnection { try Listing.unplaced.rows([filter.account], in: $0) }
-        }.filter { $0["ip"].text == address.description }
+            try runtime.database.withConnection { try Listing.unplaced.rows([filter.account, address], in: $0) }
+        }
         guard !rows.isEmpty else {
             throw Failure(
                 "\(address) is not among the unplaced addresses; see: wireloom explain ip \(address)", status: 65)
@@ -36,6 +36,7 @@ struct FixCommand: ParsableCommand {
                 !$0.hasPrefix("wireloom sync ") && seen.insert($0).inserted
             }
         }
+        if fixes.isEmpty { return print("what it takes is another sync: \(rows[0]["fix"].text ?? "")") }
         guard let choose else {
             for (number, fix) in fixes.enumerated() {
                 print("\(number + 1)  $ \(fix)")

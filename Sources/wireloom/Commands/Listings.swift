@@ -156,7 +156,9 @@ struct VMCommand: ParsableCommand {
                 return try listing(.virtualMachines, [filter.account, nil, unplaced], options, format)
             }
             try Runtime.with(options) { runtime in
-                let rows = try runtime.database.withConnection { try Listing.unplaced.rows([filter.account], in: $0) }
+                let rows = try runtime.database.withConnection {
+                    try Listing.unplaced.rows([filter.account, nil], in: $0)
+                }
                 Self.writeGrouped(rows)
             }
         }
