@@ -11,6 +11,8 @@ package struct NetworkService: Sendable {
         package let unplaced: Int
         /// Those that had no place before, as `web-1 10.20.0.5 -> servers`, sorted.
         package let newlyPlaced: [String]
+        /// Those that had a place before, as `web-1 10.20.0.5: vlan_mismatch`, sorted.
+        package let newlyUnplaced: [String]
     }
 
     let database: Database
@@ -49,9 +51,16 @@ package struct NetworkService: Sendable {
         try connection.script(
             """
             CREATE TEMP TABLE IF NOT EXISTS unplaced_before (LIKE touched) ON COMMIT DELETE ROWS;
-            TRUNCATE unplaced_before;
+            CREATE TEMP TABLE IF NOT EXISTS placed_till_now (LIKE touched) ON COMMIT DELETE ROWS;
+            TRUNCATE unplaced_before, placed_till_now;
             INSERT INTO unplaced_before SELECT t.* FROM touched t
-                JOIN placement p USING (account_id, owner, owner_id, device, ip) WHERE p.reason IS NOT NULL
+                JOIN placement p USING (account_id, owner, owner_id, device, ip) WHERE p.reason IS NOT NULL;
+            -- A placement that is gone went with its subnet; the tag still tells whether it was one.
+            INSERT INTO placed_till_now SELECT t.* FROM touched t
+                LEFT JOIN placement p USING (account_id, owner, owner_id, device, ip)
+                LEFT JOIN vm v ON p.ip IS NULL AND t.owner = 'vm' AND v.account_id = t.account_id AND v.id = t.owner_id
+                WHERE p.reason IS NULL
+                    AND (p.ip IS NOT NULL OR NOT host(t.ip) = ANY (string_to_array(coalesce(v.sync_ips, ''), ',')))
             """)
         try Placement.place(account: nil, in: connection)
         let row = try connection.query(
@@ -63,10 +72,18 @@ package struct NetworkService: Sendable {
                     JOIN subnet s ON s.id = q.subnet_id
                     LEFT JOIN vm v ON b.owner = 'vm' AND v.account_id = b.account_id AND v.id = b.owner_id
                     LEFT JOIN host h ON b.owner = 'host' AND h.account_id = b.account_id AND h.id = b.owner_id
-                    WHERE q.reason IS NULL ORDER BY 1)
+                    WHERE q.reason IS NULL ORDER BY 1),
+                ARRAY(SELECT DISTINCT coalesce(v.name, h.name, b.owner_id) || ' ' || host(b.ip) || ': ' || q.reason
+                    FROM placed_till_now b
+                    JOIN placement q USING (account_id, owner, owner_id, device, ip)
+                    LEFT JOIN vm v ON b.owner = 'vm' AND v.account_id = b.account_id AND v.id = b.owner_id
+                    LEFT JOIN host h ON b.owner = 'host' AND h.account_id = b.account_id AND h.id = b.owner_id
+                    WHERE q.reason IS NOT NULL ORDER BY 1)
             FROM touched t JOIN placement p USING (account_id, owner, owner_id, device, ip)
             """)[0]
-        return Effect(placed: try row.get(0), unplaced: try row.get(1), newlyPlaced: try row.get(2))
+        return Effect(
+            placed: try row.get(0), unplaced: try row.get(1), newlyPlaced: try row.get(2),
+            newlyUnplaced: try row.get(3))
     }
 }
 

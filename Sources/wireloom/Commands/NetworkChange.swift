@@ -28,12 +28,16 @@ extension NetworkChange {
 extension NetworkService.Effect {
     private static let named = 20
 
-    /// How many of the touched addresses have a place, and which of them got one, a line each.
+    /// How many of the touched addresses have a place, and which of them got one or lost it, a line each.
     var sentence: String {
+        func list(_ title: String, _ items: [String]) -> [String] {
+            guard !items.isEmpty else { return [] }
+            let more = items.count > Self.named ? ["  and \(items.count - Self.named) more"] : []
+            return [title] + items.prefix(Self.named).map { "  \($0)" } + more
+        }
         let head = "of the addresses it touches, \(placed) are placed and \(unplaced) are not"
-        guard !newlyPlaced.isEmpty else { return head }
-        let more = newlyPlaced.count > Self.named ? ["  and \(newlyPlaced.count - Self.named) more"] : []
-        return ([head + "; newly placed:"] + newlyPlaced.prefix(Self.named).map { "  \($0)" } + more)
-            .joined(separator: "\n")
+        return
+            ([head] + list("newly placed:", newlyPlaced)
+            + list("no longer placed (\(newlyUnplaced.count)):", newlyUnplaced)).joined(separator: "\n")
     }
 }
