@@ -69,8 +69,12 @@ struct FixCommand: ParsableCommand {
         do { try change.run() } catch let code as ExitCode where code.rawValue == 2 {}
     }
 
-    private func command(_ line: String) throws -> any ParsableCommand {
-        try Wireloom.parseAsRoot(Array(Self.words(line).dropFirst()))
+    /// The command of a printed line, on the database that this one was asked for.
+    private func command(_ line: String) throws -> any DatabaseCommand {
+        guard var command = try Wireloom.parseAsRoot(Array(Self.words(line).dropFirst())) as? any DatabaseCommand
+        else { throw Failure("\"\(line)\" is none of the commands that this one runs; run it yourself", status: 70) }
+        command.options = options
+        return command
     }
 
     /// The words of a command line as WireloomCommand writes them: single quotes where a word needs them.
@@ -95,3 +99,6 @@ struct FixCommand: ParsableCommand {
         return words + [word]
     }
 }
+
+extension ExplainCommand.IP: DatabaseCommand {}
+extension IPCommand.Find: DatabaseCommand {}

@@ -1,9 +1,13 @@
 import ArgumentParser
 import Controller
 
+/// A command that another one may run on its own database.
+protocol DatabaseCommand: ParsableCommand {
+    var options: GlobalOptions { get set }
+}
+
 /// A command that changes wires, subnets, pools or links, in one transaction: it can be rehearsed.
-protocol NetworkChange: ParsableCommand {
-    var options: GlobalOptions { get }
+protocol NetworkChange: DatabaseCommand {
     var rehearsal: RehearsalOptions { get set }
 
     /// Does it, and says in a sentence what was done.
