@@ -43,8 +43,9 @@ struct SuggestionReader {
         Set(try connection.query(sql).map { row in WirePair(.init(try row.get(0)), .init(try row.get(1))) })
     }
 
-    /// One adapter or VM known twice with one address; a live adapter that still holds its address on another wire; and
-    /// what the history has of one VM and address on two wires.
+    /// One adapter or VM known twice with one address; a live adapter that still holds its address on another wire, where
+    /// it was on another host; and what the history has of one VM and address on two hosts and wires. Each of the hosts is
+    /// on its wire now: an adapter whose link was changed, or changed back, under it has moved nowhere.
     private static let kept = [
         """
         SELECT DISTINCT t.wire_id, u.wire_id, v.name || ' with ' || host(a.ip)
@@ -60,6 +61,7 @@ struct SuggestionReader {
         WHERE (n.mac = m.mac OR v.instance_uuid = x.instance_uuid) AND t.wire_id <> u.wire_id
         """,
         """
+        WITH \(member)
         SELECT DISTINCT t.wire_id, s.wire_id, v.name || ' with ' || host(d.ip)
         FROM address d
         JOIN subnet s ON s.id = d.subnet_id
@@ -67,20 +69,40 @@ struct SuggestionReader {
             = (d.account_id, d.owner, d.owner_id, d.device, d.ip) AND a.live
         JOIN nic_attachment t ON (t.account_id, t.owner, t.owner_id, t.device) = (d.account_id, d.owner, d.owner_id, d.device)
         JOIN vm v ON v.account_id = d.account_id AND v.id = d.owner_id
+        JOIN LATERAL (
+            SELECT e.host_id FROM address_event e
+            WHERE e.subnet_id = d.subnet_id AND e.ip = d.ip AND e.state = 'held'
+                AND (e.account_id, e.owner, e.owner_id, e.device) = (d.account_id, d.owner, d.owner_id, d.device)
+            ORDER BY e.id DESC LIMIT 1) e ON e.host_id <> t.host_id
+        JOIN member m ON (m.account_id, m.host_id, m.wire_id) = (d.account_id, e.host_id, s.wire_id)
         WHERE d.state = 'held' AND d.owner = 'vm' AND t.wire_id <> s.wire_id
             AND vlan_matches(t.vlan_mode, t.vlan_id, t.vlan_ranges, t.native_vlan, s.vlan_id)
         """,
         """
+        WITH \(member),
+        held AS (
+            SELECT DISTINCT e.account_id, e.owner_id, e.device, e.ip, e.host_id, e.name, s.wire_id, s.vlan_id
+            FROM address_event e
+            JOIN subnet s ON s.id = e.subnet_id
+            JOIN member m ON (m.account_id, m.host_id, m.wire_id) = (e.account_id, e.host_id, s.wire_id)
+            WHERE e.owner = 'vm' AND e.state = 'held')
         SELECT f.wire_id, g.wire_id, max(f.name) || ' with ' || host(f.ip)
-        FROM (SELECT DISTINCT e.account_id, e.owner_id, e.device, e.ip, e.name, s.wire_id, s.vlan_id
-            FROM address_event e JOIN subnet s ON s.id = e.subnet_id WHERE e.owner = 'vm' AND e.state = 'held') f
-        JOIN (SELECT DISTINCT e.account_id, e.owner_id, e.device, e.ip, s.wire_id, s.vlan_id
-            FROM address_event e JOIN subnet s ON s.id = e.subnet_id WHERE e.owner = 'vm' AND e.state = 'held') g
-            ON (g.account_id, g.owner_id, g.device, g.ip, g.vlan_id) = (f.account_id, f.owner_id, f.device, f.ip, f.vlan_id)
-            AND g.wire_id > f.wire_id
+        FROM held f
+        JOIN held g ON (g.account_id, g.owner_id, g.device, g.ip, g.vlan_id)
+            = (f.account_id, f.owner_id, f.device, f.ip, f.vlan_id) AND g.wire_id > f.wire_id AND g.host_id <> f.host_id
         GROUP BY f.wire_id, g.wire_id, f.account_id, f.owner_id, f.ip
         """,
     ]
+
+    /// The wires that each host is on.
+    private static let member = """
+        member AS (
+            SELECT DISTINCT m.account_id, m.host_id, coalesce(pin.wire_id, own.wire_id) AS wire_id
+            FROM switch_host m
+            LEFT JOIN link pin ON pin.account_id = m.account_id AND pin.switch_id = m.switch_id AND pin.host_id = m.host_id
+            LEFT JOIN link own ON own.account_id = m.account_id AND own.switch_id = m.switch_id AND own.host_id = ''
+            WHERE coalesce(pin.wire_id, own.wire_id) IS NOT NULL)
+        """
 
     /// The wire of each host's physical adapter, by the switch that has it as an uplink.
     private static let uplink = """
