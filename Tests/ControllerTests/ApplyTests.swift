@@ -167,12 +167,15 @@ import Testing
         try sandbox.database.withConnection {
             try $0.script(
                 """
-                INSERT INTO wire (name, origin, touched) VALUES ('found', 'automatic', false);
+                INSERT INTO wire (name, site, origin, touched) VALUES ('found', 'here', 'automatic', false);
                 INSERT INTO subnet (name, wire_id, cidr, vlan_id, confirmed) SELECT 'auto', id, '10.0.0.0/24', 1, false FROM wire
                 """)
         }
         #expect(try !sandbox.networks.export().contains("name: found"))
         #expect(try !sandbox.networks.apply(NetworkFile(yaml: "wires: []\nsubnets: []"), prune: true).isDifferent)
+        _ = try sandbox.networks.apply(NetworkFile(yaml: "wires: [{name: found}]"))
+        #expect(try sandbox.column("SELECT name || ' ' || site || ' ' || touched FROM wire") == ["found here true"])
+        try expectNoOp(sandbox)
         _ = try sandbox.networks.apply(NetworkFile(yaml: "subnets: [{name: mine, wire: found, cidr: 10.0.0.0/25}]"))
         #expect(try sandbox.column("SELECT name FROM subnet") == ["mine"])
         #expect(try sandbox.networks.export().contains("name: found"))

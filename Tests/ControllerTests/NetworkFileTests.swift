@@ -92,6 +92,38 @@ import Testing
         }
     }
 
+    @Test("asterisks in texts and comments are no aliases, and aliases beside them still are")
+    func asterisks() throws {
+        var state = NetworkState()
+        state.wires = [.init(name: "w")]
+        state.subnets = (0..<50).map { index in
+            NetworkState.Subnet(
+                name: "s\(index)", wire: "w",
+                cidr: CIDR(containing: IPAddress(v4: 10 << 24 + UInt32(index) << 8), prefixLength: 24)!,
+                description: "R&D, *all of it*: \"*x\", '*y'")
+        }
+        let yaml = state.yaml + "# a comment & more, *x *x *x *x *x *x *x *x *x *x *x *x *x *x *x *x *x *x *x *x *x\n"
+        #expect(try NetworkFile(yaml: yaml).subnets?.count == 50)
+        // Each of these closes a quote that a reader of single lines could take for an opening one.
+        let many = Array(repeating: "*x", count: 30).joined(separator: ", ")
+        for bomb in [
+            "wires: [&x a, \"b\", \(many)]", "wires: [&x a, \"\n, \", \(many), \", \"]",
+            "wires: [&x a,\n\"b\n, \", \(many), \", c\"]", "wires: [&x a, b 'c, \(many), d']",
+            "a: |\n  \"\nwires: [&x a, \(many)]\nb: |\n  \"\n",
+        ] {
+            let error = #expect(throws: NetworkFileError.self) { try NetworkFile(yaml: bomb) }
+            #expect("\(error.map { "\($0)" } ?? "")".contains("more than 20 aliases"), "\(bomb)")
+        }
+    }
+
+    @Test("a number is no name of a wire or subnet")
+    func numbers() {
+        for yaml in ["wires: [{name: \"7\"}]", "subnets: [{name: \"7\", wire: w, cidr: 10.0.0.0/24}]"] {
+            let error = #expect(throws: NetworkFileError.self) { try NetworkFile(yaml: yaml) }
+            #expect("\(error.map { "\($0)" } ?? "")".contains("is a number, and would be taken for an id"))
+        }
+    }
+
     @Test("any text survives being written and read")
     func texts() throws {
         let texts = [

@@ -11,7 +11,7 @@ import Testing
     private func state() throws -> NetworkState {
         var state = NetworkState()
         state.wires = [.init(name: "w", site: "s"), .init(name: "x")]
-        state.automaticWires = ["found"]
+        state.automaticWires = ["found": .init(name: "found", site: "s", isPersons: false)]
         state.subnets = [
             .init(
                 id: 1, name: "a", wire: "w", cidr: try CIDR(parsing: "10.0.1.0/24"),
@@ -38,6 +38,15 @@ import Testing
                     "~ subnet a: gateway 10.0.1.1 -> none", "- pool a 10.0.1.10-10.0.1.20", "- reservation a 10.0.1.2",
                 ])
         #expect(try plan("wires: [{name: w, site: null}]") == ["~ wire w: site s -> none"])
+    }
+
+    @Test("a wire that a sync made is there already, with its site; a file that names it makes it one of people's")
+    func adopted() throws {
+        #expect(try plan("wires: [{name: found}]") == ["~ wire found: kept_by syncs -> people"])
+        #expect(try plan("wires: [{name: found, site: t}]") == ["~ wire found: site s -> t, kept_by syncs -> people"])
+        let file = try NetworkFile(yaml: "wires: [{name: found}]")
+        #expect(
+            try NetworkPlan(from: state(), to: file, at: now).wires.map(\.after) == [.init(name: "found", site: "s")])
     }
 
     @Test("pruning takes what a list leaves out, and nothing of a list that is not there")

@@ -46,23 +46,31 @@ extension NetworkFile {
     /// Names for parts of a file could be nested until a short file is endless; a few are harmless, and refused where
     /// they are read.
     private static func refuseAliasBombs(_ text: String) throws {
-        var aliases = 0
-        var line = 1
-        var previous = UInt8(ascii: "\n")
-        var isStar = false
-        for byte in text.utf8 {
-            let isSpace = byte == 32 || byte == 10 || byte == 9 || byte == 13
-            if isStar, !isSpace {
-                aliases += 1
-                if aliases > 20, text.utf8.contains(UInt8(ascii: "&")) {
-                    throw NetworkFileError(
-                        Position(line: line, column: 1), "there are more than 20 aliases (*name); write things out")
-                }
-            }
-            isStar = byte == UInt8(ascii: "*") && " \n\t\r[{,:?-".utf8.contains(previous)
-            if byte == 10 { line += 1 }
-            previous = byte
+        guard text.utf8.contains(UInt8(ascii: "&")), text.utf8.count(where: { $0 == UInt8(ascii: "*") }) > 20 else {
+            return
         }
+        let lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
+        // What stands in quotes or after # is no alias. Only what lies on one line and cannot be misread is left out, as
+        // an export has it; with any other quote in the file, every asterisk counts.
+        let bare = lines.map(withoutTexts)
+        let suspects = bare.contains(nil) ? lines.map(String.init) : bare.compactMap { $0 }
+        var aliases = 0
+        for (index, line) in suspects.enumerated() {
+            aliases += line.matches(of: #/(?:^|[\s\[{,:?-])\*\S/#).count
+            if aliases > 20 {
+                throw NetworkFileError(
+                    Position(line: index + 1, column: 1), "there are more than 20 aliases (*name); write things out")
+            }
+        }
+    }
+
+    /// A line without comment and without the texts in quotes that are the value of a key or stand in a flow; `nil` where
+    /// there is a quote besides those.
+    private static func withoutTexts(_ line: Substring) -> String? {
+        if line.drop(while: { $0 == " " }).first == "#" { return "" }
+        let text = #/((?:: |[\[{,]) *)(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')/#
+        let rest = line.replacing(text) { $0.1 }
+        return rest.contains(where: { $0 == "\"" || $0 == "'" }) ? nil : String(rest)
     }
 }
 

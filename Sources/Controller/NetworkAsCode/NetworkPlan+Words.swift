@@ -26,8 +26,11 @@ extension NetworkPlan {
 
     /// Fills ``changes``: those of wires, links and subnets, and wires that go last.
     mutating func describe(_ switches: SwitchDirectory) {
-        let wireChanges = wires.map { step in
-            change("wire", step.before?.name ?? step.after?.name, step, [("site", { $0.site })])
+        let wireChanges = wires.map { step -> Change in
+            // A file that names a wire of the syncs makes it one of people's: they leave it alone from then on.
+            let keeper: [(String, (NetworkState.Wire) -> String?)] =
+                step.before?.isPersons == false ? [("kept_by", { $0.isPersons ? "people" : "syncs" })] : []
+            return change("wire", step.before?.name ?? step.after?.name, step, [("site", { $0.site })] + keeper)
         }
         changes = wireChanges.filter { $0.action != .delete }
         changes += links.compactMap { step -> Change? in

@@ -61,7 +61,7 @@ package struct NetworkPlan: Sendable {
         guard let entries = file.wires else { return }
         let current = Dictionary(state.wires.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for entry in entries {
-            let before = current[entry.name]
+            let before = current[entry.name] ?? state.automaticWires[entry.name]
             let after = NetworkState.Wire(name: entry.name, site: entry.site ?? before?.site)
             if before != after { wires.append(.init(before: before, after: after)) }
         }
@@ -76,7 +76,7 @@ package struct NetworkPlan: Sendable {
         _ state: NetworkState, _ file: NetworkFile, _ goals: [Goal], _ problems: inout [NetworkFileError.Problem]
     ) {
         let gone = Set(wires.compactMap { $0.after == nil ? $0.before?.name : nil })
-        let there = Set(state.wires.map(\.name)).union(state.automaticWires).union(file.wires?.map(\.name) ?? [])
+        let there = Set(state.wires.map(\.name)).union(state.automaticWires.keys).union(file.wires?.map(\.name) ?? [])
             .subtracting(gone)
         let wanted =
             goals.compactMap { goal in goal.position.map { ($0, goal.subnet.wire) } }

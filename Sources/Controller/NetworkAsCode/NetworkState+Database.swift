@@ -7,11 +7,8 @@ extension NetworkState {
     static func read(in connection: Connection) throws -> NetworkState {
         var state = NetworkState()
         for row in try connection.query("SELECT name, site, touched FROM wire ORDER BY name COLLATE \"C\"") {
-            if try row.get(2) {
-                state.wires.append(Wire(name: try row.get(0), site: try row.get(1)))
-            } else {
-                state.automaticWires.insert(try row.get(0))
-            }
+            let wire = try Wire(name: row.get(0), site: row.get(1), isPersons: row.get(2))
+            if wire.isPersons { state.wires.append(wire) } else { state.automaticWires[wire.name] = wire }
         }
         let pools = try self.pools(in: connection)
         let reservations = try self.reservations(in: connection)

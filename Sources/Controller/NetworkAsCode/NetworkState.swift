@@ -8,10 +8,13 @@ package struct NetworkState: Sendable, Hashable {
     package struct Wire: Sendable, Hashable {
         package var name: String
         package var site: String?
+        /// `false`: a sync made it, and no person touched it; a sync may take it away again.
+        package var isPersons: Bool
 
-        package init(name: String, site: String? = nil) {
+        package init(name: String, site: String? = nil, isPersons: Bool = true) {
             self.name = name
             self.site = site
+            self.isPersons = isPersons
         }
     }
 
@@ -78,8 +81,8 @@ package struct NetworkState: Sendable, Hashable {
 
     /// Wires of people, by name, ascending.
     package var wires: [Wire] = []
-    /// The names of all other wires.
-    package var automaticWires: Set<String> = []
+    /// All other wires, by name.
+    package var automaticWires: [String: Wire] = [:]
     /// Confirmed ones, by wire, VLAN and CIDR.
     package var subnets: [Subnet] = []
     package var links: [Link] = []
