@@ -2,11 +2,11 @@ internal import Inventory
 
 /// What a person may call an account, a site, a wire or a subnet.
 package enum Name {
-    /// Printable text of 1 to 100 characters, without surrounding spaces, that does not look like an option.
+    /// Printable text of 1 to 100 characters, without surrounding spaces, that does not look like an option; of what a
+    /// command takes by name or id, not like an id either.
     ///
-    /// - Parameter digitsAlone: whether digits alone will do; not where a command takes the name or the number of the thing.
     /// - Throws: ``InventoryError`` with code `invalid`.
-    package static func check(_ name: String, of kind: String, digitsAlone: Bool = true) throws {
+    package static func check(_ name: String, of kind: String) throws {
         let problem: String? =
             if name.isEmpty { "is empty" } else if name.count > 100 {
                 "is longer than 100 characters"
@@ -16,9 +16,9 @@ package enum Name {
                 "begins or ends with a space"
             } else if name.hasPrefix("-") {
                 "begins with a hyphen"
-            } else if !digitsAlone,
-                name.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
-            { "is a number, which would be taken for the \(kind)'s id" } else { nil }
+            } else if kind != "site", name.allSatisfy({ $0.isASCII && $0.isNumber }) {
+                "is a number, and would be taken for an id"
+            } else { nil }
         if let problem {
             throw InventoryError(.invalid, "the \(kind) name \"\(shown(name))\" \(problem)")
         }

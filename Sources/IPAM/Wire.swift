@@ -23,12 +23,21 @@ package enum WireTable {
     }
 
     /// By name or id; `nil` where there is none.
+    ///
+    /// - Throws: ``NetworkError`` with code `ambiguous_name` where it is one's name and another's id.
     package static func find(_ name: String, in connection: Connection) throws -> Wire? {
-        try connection.query(
+        let wires = try connection.query(
             """
-            SELECT id, name, site FROM wire WHERE name = $1::text OR id::text = $1 ORDER BY name = $1 DESC LIMIT 1
+            SELECT id, name, site FROM wire WHERE name = $1::text OR id::text = $1 ORDER BY name = $1 DESC LIMIT 2
             """, name
-        ).first.map { try Wire(id: $0.get(0), name: $0.get(1), site: $0.get(2)) }
+        ).map { try Wire(id: $0.get(0), name: $0.get(1), site: $0.get(2)) }
+        if wires.count > 1 {
+            throw NetworkError(
+                .ambiguousName,
+                "\"\(name)\" is the name of one wire, whose id is \(wires[0].id), and the id of another, whose name is "
+                    + "\"\(wires[1].name)\"; write what only one of them is called")
+        }
+        return wires.first
     }
 
     /// A wire called `7` would be taken for the wire with the id 7.

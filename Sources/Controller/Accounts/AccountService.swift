@@ -58,7 +58,7 @@ package struct AccountService: Sendable {
 
     /// Logs in at the endpoint, reads its identity, and stores the account; nothing is stored if any of it fails.
     package func add(_ request: Request) throws -> (account: Account, probe: Probe) {
-        try Name.check(request.name, of: "account", digitsAlone: false)
+        try Name.check(request.name, of: "account")
         if let site = request.site { try Name.check(site, of: "site") }
         let probe = try probe(
             url: request.url, username: request.username, password: request.password, trust: request.trust)
@@ -88,7 +88,7 @@ package struct AccountService: Sendable {
     /// Changes an account; new ways to reach it are tried first and must lead to the same endpoint.
     package func update(_ account: Account, _ change: AccountChange, password: Secret?) throws {
         var change = change
-        if let name = change.name { try Name.check(name, of: "account", digitsAlone: false) }
+        if let name = change.name { try Name.check(name, of: "account") }
         if let site = change.site, !site.isEmpty { try Name.check(site, of: "site") }
         if change.url != nil || change.username != nil || change.trust != nil || password != nil {
             let present =

@@ -219,10 +219,10 @@ extension Listing {
             .init("HELD", "held"), .init("FREE", "free"),
         ])
 
-    /// `$1` subnet name or id.
+    /// `$1` subnet id.
     package static let addresses = Listing(
         name: "ip",
-        sql: AddressListing.sql + " WHERE s.name = $1::text OR s.id::text = $1 ORDER BY t.first",
+        sql: AddressListing.sql + " WHERE s.id = $1::bigint ORDER BY t.first",
         columns: AddressListing.columns)
 
     /// `$1` an address, MAC, or a VM's or host's name.

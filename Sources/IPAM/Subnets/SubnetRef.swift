@@ -18,18 +18,26 @@ package struct SubnetRef: Sendable, Hashable {
 extension SubnetTable {
     /// By name or id.
     ///
-    /// - Throws: ``NetworkError`` with code `not_found`.
+    /// - Throws: ``NetworkError`` with code `not_found`, or `ambiguous_name` where it is one's name and another's id.
     package static func named(_ name: String, in connection: Connection) throws -> SubnetRef {
         let rows = try connection.query(
             """
             SELECT id, name, wire_id, cidr, vlan_id, gateway, confirmed FROM subnet
             WHERE name = $1::text OR id = CASE WHEN $1 ~ '^[0-9]{1,18}$' THEN $1::bigint END
-            ORDER BY name = $1 DESC LIMIT 1
+            ORDER BY name = $1 DESC LIMIT 2
             """, name)
         guard let row = rows.first else {
             throw NetworkError(.notFound, "there is no subnet \"\(name)\"; see: wireloom subnet list")
         }
-        return try ref(row)
+        let subnet = try ref(row)
+        if rows.count > 1 {
+            let other = try ref(rows[1])
+            throw NetworkError(
+                .ambiguousName,
+                "\"\(name)\" is the name of one subnet, whose id is \(subnet.id), and the id of another, whose name is "
+                    + "\"\(other.name)\"; write what only one of them is called")
+        }
+        return subnet
     }
 
     static func ref(_ row: Row) throws -> SubnetRef {

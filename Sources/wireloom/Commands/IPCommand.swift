@@ -75,10 +75,8 @@ struct IPCommand: ParsableCommand {
         func run() throws {
             try Runtime.with(options) { runtime in
                 let rows = try runtime.database.withConnection { connection in
-                    guard try !Listing.subnets.rows([subnet, nil], in: connection).isEmpty else {
-                        throw Failure("there is no subnet \"\(subnet)\"; see: wireloom subnet list", status: 65)
-                    }
-                    return try Listing.addresses.rows([subnet], in: connection)
+                    let found = try SubnetTable.named(subnet, in: connection)
+                    return try Listing.addresses.rows([found.id], in: connection)
                 }
                 try Output.write(rows, of: .addresses, as: format.output)
             }
