@@ -93,6 +93,42 @@ extension Listing {
             WHERE d.pool_id IS NOT NULL AND NOT EXISTS (
                 SELECT FROM nic_address n WHERE n.account_id = d.account_id AND n.owner = d.owner
                     AND n.owner_id = d.owner_id AND n.ip = d.ip)
+            UNION ALL
+            -- None of them has a place, so none of them is told of the other.
+            SELECT 'two_reporters', host(r.ip), string_agg(DISTINCT r.name, ', '), string_agg(DISTINCT r.account, ', '),
+                'report one address in one network, and have no place (' || string_agg(DISTINCT r.reason, ', ') || ')'
+            FROM (
+                SELECT p.ip, p.reason, a.name AS account, coalesce(v.name, h.name, p.owner_id) AS name,
+                    coalesce(v.instance_uuid, p.account_id || p.owner || p.owner_id) AS reporter,
+                    CASE
+                        WHEN t.vlan_mode IS NULL OR t.vlan_mode = 'none'
+                            THEN p.account_id || ' network ' || coalesce(n.portgroup_id, n.network_name)
+                        ELSE coalesce('wire ' || t.wire_id, p.account_id || ' switch ' || t.switch_id) || ' VLAN '
+                            || coalesce(CASE t.vlan_id WHEN 0 THEN t.native_vlan ELSE t.vlan_id END::text,
+                                t.vlan_ranges::text)
+                    END AS network
+                FROM placement p
+                JOIN nic n USING (account_id, owner, owner_id, device)
+                JOIN nic_attachment t USING (account_id, owner, owner_id, device)
+                JOIN account a ON a.id = p.account_id
+                LEFT JOIN vm v ON p.owner = 'vm' AND v.account_id = p.account_id AND v.id = p.owner_id
+                LEFT JOIN host h ON p.owner = 'host' AND h.account_id = p.account_id AND h.id = p.owner_id
+                WHERE p.reason <> 'held_by_other'
+            ) r
+            WHERE r.network IS NOT NULL
+            GROUP BY r.ip, r.network
+            HAVING count(DISTINCT r.reporter) > 1
+            UNION ALL
+            SELECT 'in_pool', host(p.ip), coalesce(v.name, h.name, p.owner_id), a.name,
+                'reports an address of a pool of subnet ' || s.name || ' and has no place (' || p.reason
+                    || '); nobody is given it'
+            FROM placement p
+            JOIN pool q ON p.ip BETWEEN q.first AND q.last
+            JOIN subnet s ON s.id = q.subnet_id
+            JOIN account a ON a.id = p.account_id
+            LEFT JOIN vm v ON p.owner = 'vm' AND v.account_id = p.account_id AND v.id = p.owner_id
+            LEFT JOIN host h ON p.owner = 'host' AND h.account_id = p.account_id AND h.id = p.owner_id
+            WHERE p.reason <> 'held_by_other'
             ORDER BY 1, 2, 3
             """,
         columns: [

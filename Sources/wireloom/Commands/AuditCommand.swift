@@ -7,11 +7,11 @@ struct AuditCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the changes of accounts, wires, subnets, pools, reservations and links.",
+            abstract: "List the changes of accounts, wires, subnets, pools, reservations, links and rejections.",
             discussion: "With -o json: what it was before and after. Changes of addresses: wireloom ip history.")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
-        @Option(help: "account, wire, subnet, pool, reservation or link.") var kind: String?
+        @Option(help: "account, wire, subnet, pool, reservation, link or rejection.") var kind: String?
         @Option(help: "Only by this person or token.") var by: String?
         @Option(help: "The last so many.") var limit: Int = 50
         func run() throws { try listing(.audit, [kind, by, limit], options, format) }

@@ -18,6 +18,7 @@ struct DoctorCommand: ParsableCommand {
                 two_reporters  two adapters report one address; or one that is off will, when it is on again
                 same_mac       different VMs have adapters with one MAC address
                 unseen         an address was allocated long ago, and no adapter reports it
+                in_pool        an adapter without a place reports an address of a pool
                 not_reported   an adapter holds an address of a pool and reports it no more
                 """)
         @OptionGroup var options: GlobalOptions
