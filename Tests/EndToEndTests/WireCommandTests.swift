@@ -65,6 +65,24 @@ struct WireCommandTests {
         #expect(try tool.run("wire", "suggest", "--accept", "1-2").status == 65)
     }
 
+    @Test("subnets and wires are listed with their use as a bar, in 80 columns, and a subnet with that of each pool")
+    func use() throws {
+        let tool = try tool()
+        try tool.run("subnet", "pool", "add", "depot-a-net", "10.50.0.100-10.50.0.199")
+        try tool.run("ip", "allocate", "depot-a-net", "-n", "20")
+        for (listing, line) in [
+            ("subnet", "depot-a-net  depot-a  10.50.0.0/24  50    yes   [#...      ]  20    80"),
+            ("wire", "depot-a  -     person  0         0      1        [#...      ]  20    80"),
+        ] {
+            let listed = try tool.run(listing, "list").output
+            #expect(listed.contains(line), "\(listed)")
+            #expect(listed.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        }
+        let pools = try tool.json("subnet", "show", "depot-a-net").first?["pools"] as? [[String: Any]]
+        #expect(pools?.map { $0["held"] as? Int } == [20] && pools?.map { $0["free"] as? Int } == [80])
+        #expect(try tool.run("wire", "show", "depot-a").output.contains("addresses: [#...      ] 20 held, 80 free"))
+    }
+
     @Test("a wire is shown with its chain and its coverage, in 80 columns")
     func show() throws {
         let tool = try CommandLineTool()

@@ -10,12 +10,18 @@ package struct Listing: Sendable {
         package let field: String
         /// May be cut short where the terminal is narrow.
         package let shrinks: Bool
+        /// Shows the row's counts as a bar; see ``Utilisation``.
+        package let isBar: Bool
 
-        package init(_ title: String, _ field: String, shrinks: Bool = false) {
+        package init(_ title: String, _ field: String, shrinks: Bool = false, isBar: Bool = false) {
             self.title = title
             self.field = field
             self.shrinks = shrinks
+            self.isBar = isBar
         }
+
+        /// How much of a row's addresses is what.
+        package static let use = Column("USE", "total", isBar: true)
     }
 
     package let name: String
@@ -200,14 +206,16 @@ extension Listing {
                     ON m.account_id = l.account_id AND m.switch_id = l.switch_id
                     AND (l.host_id = '' OR l.host_id = m.host_id)
                     WHERE l.wire_id = w.id) AS hosts,
-                (SELECT count(*) FROM subnet s WHERE s.wire_id = w.id) AS subnets
+                (SELECT count(*) FROM subnet s WHERE s.wire_id = w.id) AS subnets, \(UsageListing.fields)
             FROM wire w
+            CROSS JOIN LATERAL (\(UsageListing.ofWire)) u
             WHERE $1::text IS NULL OR w.name = $1 OR w.id::text = $1
             ORDER BY w.name
             """,
         columns: [
             .init("NAME", "name", shrinks: true), .init("SITE", "site"), .init("ORIGIN", "origin"),
-            .init("SWITCHES", "switches"), .init("HOSTS", "hosts"), .init("SUBNETS", "subnets"),
+            .init("SWITCHES", "switches"), .init("HOSTS", "hosts"), .init("SUBNETS", "subnets"), .use,
+            .init("HELD", "held"), .init("FREE", "free"),
         ])
 
     /// `$1` subnet name or id, `$2` wire name or id.
@@ -215,8 +223,7 @@ extension Listing {
         name: "subnet", sql: SubnetListing.sql,
         columns: [
             .init("NAME", "name", shrinks: true), .init("WIRE", "wire", shrinks: true), .init("CIDR", "cidr"),
-            .init("VLAN", "vlan_id"), .init("GATEWAY", "gateway"), .init("SURE", "confirmed"),
-            .init("HELD", "held"), .init("FREE", "free"),
+            .init("VLAN", "vlan_id"), .init("SURE", "confirmed"), .use, .init("HELD", "held"), .init("FREE", "free"),
         ])
 
     /// `$1` subnet id.

@@ -48,24 +48,41 @@ enum AddressListing {
     ]
 }
 
-enum SubnetListing {
+/// Counts of addresses, each counted once.
+enum UsageListing {
     /// A count, as a string above 2^53, where JSON's numbers are no longer exact.
-    private static func number(_ expression: String) -> String {
+    static func number(_ expression: String) -> String {
         "CASE WHEN \(expression) > 9007199254740992 THEN to_json(trunc(\(expression))::text) "
             + "ELSE to_json((\(expression))::bigint) END"
     }
 
+    /// The counts of `u`.
+    static let fields = ["total", "free", "held", "reserved", "quarantined", "outside"].map {
+        "\(number("u.\($0)")) AS \($0)"
+    }.joined(separator: ", ")
+
+    /// The sums of a wire `w`.
+    static let ofWire = """
+        SELECT coalesce(sum(x.total), 0) AS total, coalesce(sum(x.free), 0) AS free, coalesce(sum(x.held), 0) AS held,
+            coalesce(sum(x.reserved), 0) AS reserved, coalesce(sum(x.quarantined), 0) AS quarantined,
+            coalesce(sum(x.outside), 0) AS outside
+        FROM subnet s JOIN subnet_usage x ON x.subnet_id = s.id WHERE s.wire_id = w.id
+        """
+}
+
+enum SubnetListing {
+    private static func number(_ expression: String) -> String { UsageListing.number(expression) }
+
     static let sql = """
         SELECT s.id, s.name, w.name AS wire, s.cidr, s.vlan_id, host(s.gateway) AS gateway,
             (SELECT coalesce(json_agg(host(d)), '[]') FROM unnest(s.dns) d) AS dns, s.dns_suffix, s.description,
-            s.confirmed, \(number("u.total")) AS total, \(number("u.free")) AS free, \(number("u.held")) AS held,
-            \(number("u.reserved")) AS reserved, \(number("u.quarantined")) AS quarantined,
-            \(number("u.outside")) AS outside,
+            s.confirmed, \(UsageListing.fields),
             (SELECT coalesce(json_agg(json_build_object('id', p.id,
                     'range', host(p.first) || '-' || host(p.last), 'role', p.role, 'policy', p.policy,
-                    'quarantine_seconds', extract(epoch FROM p.quarantine)::bigint, 'size', \(number("p.size")))
-                    ORDER BY p.first), '[]')
-                FROM pool p WHERE p.subnet_id = s.id) AS pools
+                    'quarantine_seconds', extract(epoch FROM p.quarantine)::bigint, 'size', \(number("p.size")),
+                    'free', \(number("q.free")), 'held', \(number("q.held")), 'reserved', \(number("q.reserved")),
+                    'quarantined', \(number("q.quarantined"))) ORDER BY p.first), '[]')
+                FROM pool p JOIN pool_usage q ON q.pool_id = p.id WHERE p.subnet_id = s.id) AS pools
         FROM subnet s JOIN wire w ON w.id = s.wire_id JOIN subnet_usage u ON u.subnet_id = s.id
         WHERE ($1::text IS NULL OR s.name = $1 OR s.id::text = $1)
             AND ($2::text IS NULL OR w.name = $2 OR w.id::text = $2)

@@ -71,12 +71,14 @@ extension Listing {
     static let wireChain = Listing(
         name: "wire",
         sql: """
-            SELECT w.id, w.name, w.site, w.origin, w.touched,
+            SELECT w.id, w.name, w.site, w.origin, w.touched, \(UsageListing.fields),
                 coalesce((SELECT json_agg(json_build_object('name', s.name, 'cidr', s.cidr, 'vlan_id', s.vlan_id,
                         'gateway', host(s.gateway), 'confirmed', s.confirmed,
-                        'held', (SELECT count(*) FROM address d WHERE d.subnet_id = s.id AND d.state = 'held'))
-                        ORDER BY s.vlan_id, s.cidr)
-                    FROM subnet s WHERE s.wire_id = w.id), '[]') AS subnets,
+                        'total', \(UsageListing.number("x.total")), 'free', \(UsageListing.number("x.free")),
+                        'held', \(UsageListing.number("x.held")), 'reserved', \(UsageListing.number("x.reserved")),
+                        'quarantined', \(UsageListing.number("x.quarantined")),
+                        'outside', \(UsageListing.number("x.outside"))) ORDER BY s.vlan_id, s.cidr)
+                    FROM subnet s JOIN subnet_usage x ON x.subnet_id = s.id WHERE s.wire_id = w.id), '[]') AS subnets,
                 coalesce((SELECT json_agg(c ORDER BY c.account, c.switch, c.switch_id, c.pinned_host NULLS FIRST) FROM (
                     SELECT a.name AS account, coalesce(x.name, l.switch_id) AS switch, l.switch_id, x.kind,
                         x.uuid AS switch_uuid,
@@ -111,7 +113,7 @@ extension Listing {
                     LEFT JOIN link_support e ON e.account_id = l.account_id AND e.switch_id = l.switch_id
                         AND e.host_id = l.host_id AND e.wire_id = l.wire_id
                     WHERE l.wire_id = w.id) c), '[]') AS chain
-            FROM wire w WHERE w.id = $1::bigint
+            FROM wire w CROSS JOIN LATERAL (\(UsageListing.ofWire)) u WHERE w.id = $1::bigint
             """,
         columns: [])
 }

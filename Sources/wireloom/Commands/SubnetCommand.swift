@@ -13,7 +13,9 @@ struct SubnetCommand: ParsableCommand {
         ])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the subnets.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the subnets.",
+            discussion: "USE: held #, reserved =, quarantined ~, free to allocate ., in no pool blank.")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Option(help: "Only of this wire.") var wire: String?

@@ -9,7 +9,7 @@ struct Table {
     init(_ columns: [Listing.Column], _ rows: [JSONValue]) {
         titles = columns.map(\.title)
         shrinks = columns.map(\.shrinks)
-        cells = rows.map { row in columns.map { Self.text(row[$0.field]) } }
+        cells = rows.map { row in columns.map { $0.isBar ? Utilisation(row).bar : Self.text(row[$0.field]) } }
     }
 
     func lines(width: Int = Output.width) -> [String] {

@@ -13,6 +13,9 @@ struct WireChainText {
         let touched =
             wire["origin"].text != "person" && wire["touched"] == .bool(true) ? ", a person's by now" : ""
         add("wire \(wire["name"].text ?? "") (id \(wire["id"].text ?? ""), \(site), \(origin)\(touched))", 0)
+        if !wire["subnets"].elements.isEmpty {
+            add("addresses: \(Utilisation(wire).bar) \(Self.counts(wire))", 0)
+        }
         subnets(wire["subnets"].elements)
         var account: String?
         for link in wire["chain"].elements {
@@ -30,11 +33,18 @@ struct WireChainText {
         for subnet in subnets {
             let parts = [
                 "VLAN \(subnet["vlan_id"].text ?? "")", subnet["cidr"].text, "subnet \(subnet["name"].text ?? "")",
-                subnet["gateway"].text.map { "gateway \($0)" }, "\(subnet["held"].text ?? "0") held",
+                subnet["gateway"].text.map { "gateway \($0)" }, Self.counts(subnet),
                 subnet["confirmed"] == .bool(true) ? nil : "unconfirmed",
             ]
             add(parts.compactMap { $0 }.joined(separator: ", "), 2)
         }
+    }
+
+    /// Of the counts, those that are not nothing, and always the first.
+    private static func counts(_ value: JSONValue) -> String {
+        ["held", "reserved", "quarantined", "free"].filter { $0 == "held" || value[$0].text != "0" }.map {
+            "\(value[$0].text ?? "0") \($0)"
+        }.joined(separator: ", ")
     }
 
     private mutating func link(_ link: JSONValue) {
