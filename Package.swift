@@ -94,7 +94,7 @@ let package = Package(
         tests("PostgresTests", ["Postgres", "Addressing", "SQL"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests("VSphereTests", ["VSphere", "Addressing", logging]),
-        tests("IPAMTests", ["Addressing", "IPAM", "Postgres"]),
+        tests("IPAMTests", ["Addressing", "IPAM", "Postgres", "SQL"]),
         tests("JobsTests", ["Jobs", "Postgres", "SQL"]),
         tests(
             "ControllerTests",

@@ -6,6 +6,7 @@ package enum Queries {
 
     package static let allocateDown = SQLFiles.text(PackageResources.allocate_down_sql)
     package static let allocateOne = SQLFiles.text(PackageResources.allocate_one_sql)
+    package static let allocateRandom = SQLFiles.text(PackageResources.allocate_random_sql)
     package static let allocateThese = SQLFiles.text(PackageResources.allocate_these_sql)
     package static let allocateUp = SQLFiles.text(PackageResources.allocate_up_sql)
     package static let anyMissedTwice = SQLFiles.text(PackageResources.any_missed_twice_sql)
@@ -18,6 +19,7 @@ package enum Queries {
     package static let endQuarantines = SQLFiles.text(PackageResources.end_quarantines_sql)
     package static let extendPool = SQLFiles.text(PackageResources.extend_pool_sql)
     package static let findContested = SQLFiles.text(PackageResources.find_contested_sql)
+    package static let lockDue = SQLFiles.text(PackageResources.lock_due_sql)
     package static let lockFree = SQLFiles.text(PackageResources.lock_free_sql)
     package static let mergeHost = SQLFiles.text(PackageResources.merge_host_sql)
     package static let mergeNIC = SQLFiles.text(PackageResources.merge_nic_sql)
@@ -58,6 +60,7 @@ package enum Queries {
     package static let all: [(name: String, text: String)] = [
         ("allocate_down", allocateDown),
         ("allocate_one", allocateOne),
+        ("allocate_random", allocateRandom),
         ("allocate_these", allocateThese),
         ("allocate_up", allocateUp),
         ("any_missed_twice", anyMissedTwice),
@@ -70,6 +73,7 @@ package enum Queries {
         ("end_quarantines", endQuarantines),
         ("extend_pool", extendPool),
         ("find_contested", findContested),
+        ("lock_due", lockDue),
         ("lock_free", lockFree),
         ("merge_host", mergeHost),
         ("merge_nic", mergeNIC),

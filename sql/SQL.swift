@@ -20,6 +20,7 @@ package enum SQLFiles {
         (7, "edges", text(PackageResources.V0007_edges_up_sql), text(PackageResources.V0007_edges_down_sql)),
         (8, "sync", text(PackageResources.V0008_sync_up_sql), text(PackageResources.V0008_sync_down_sql)),
         (9, "fixes", text(PackageResources.V0009_fixes_up_sql), text(PackageResources.V0009_fixes_down_sql)),
+        (10, "keys", text(PackageResources.V0010_keys_up_sql), text(PackageResources.V0010_keys_down_sql)),
     ]
 
     /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.

@@ -3,7 +3,7 @@ internal import IPAM
 internal import Logging
 package import Postgres
 
-/// Ends, while `serve` runs, what is over by now: allocations, quarantines and reservations. Allocating does the same for
+/// Ends, while `serve` runs, what is over by now: reservations, allocations, quarantines and keys. Allocating does the same for
 /// the subnet it needs, so nothing waits for this; it keeps what people see near the truth.
 ///
 /// `@unchecked Sendable`: `timer` is set in `start` and cleared in `stop`, both on the owner's thread.
@@ -24,9 +24,9 @@ package final class Housekeeping: @unchecked Sendable {
         timer.schedule(deadline: .now() + Self.interval, repeating: Self.interval, leeway: .seconds(1))
         timer.setEventHandler { @Sendable [database, logger] in
             do {
-                try database.transaction { connection in
-                    try Actor(name: "expiry").declare(in: connection)
+                try database.withConnection { connection in
                     try SubnetTable.settle(nil, in: connection)
+                    try SubnetTable.forgetKeys(in: connection)
                 }
             } catch {
                 logger.warning("ending what is over failed", metadata: ["error": "\(error)"])

@@ -15,6 +15,9 @@ package struct Actor: Sendable, Hashable {
         self.job = job
     }
 
+    /// Signs what ends because its time is over.
+    package static let expiry = Actor(name: "expiry")
+
     package static func sync(job: Int64) -> Actor { Actor(name: "sync", job: job) }
 
     /// Signs what the rest of the transaction changes.

@@ -146,11 +146,87 @@ import Testing
     func expiry(family: IPAddress.Family) throws {
         let network = try Network(family)
         try network.subnet(pools: [10...10], quarantine: .zero)
-        try network.allocate(key: "k", expires: .now + .seconds(3600))
+        try network.allocate(key: "k", expires: .after(.seconds(3600)))
         #expect(throws: NetworkError.self) { try network.allocate() }
         try network.sql("UPDATE address SET allocated_until = now() - interval '1 second'")
         #expect(try network.allocate() == [10])
         #expect(throws: NetworkError.self) { try network.allocate(key: "k") }
+        #expect(try network.violations() == [])
+    }
+
+    @Test("a key with a duration is the same request later, and with another duration another", arguments: families)
+    func keyWithDuration(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(pools: [10...19])
+        #expect(try network.allocate(key: "k", expires: .after(.seconds(7200))) == [10])
+        #expect(try network.allocate(key: "k", expires: .after(.seconds(7200))) == [10])
+        #expect(
+            #expect(throws: NetworkError.self) { try network.allocate(key: "k", expires: .after(.seconds(60))) }?.code
+                == .key)
+        let until = try network.column(
+            "SELECT allocated_until > now() + interval '110 minutes' FROM address WHERE state = 'held'")
+        #expect(until == ["true"])
+        let moment = Timestamp.now + .seconds(3600)
+        #expect(try network.allocate(key: "m", expires: .at(moment)) == [11])
+        #expect(try network.allocate(key: "m", expires: .at(moment)) == [11])
+        #expect(#expect(throws: NetworkError.self) { try network.allocate(key: "m") }?.code == .key)
+    }
+
+    @Test("an allocation that would be over when it begins is refused, with a key and without", arguments: [nil, "k"])
+    func overAtOnce(key: String?) throws {
+        let network = try Network()
+        try network.subnet(pools: [10...19])
+        for expires in [Expiry.at(.now - .seconds(1)), .after(.zero), .after(.seconds(-1))] {
+            for address in [nil, 12] as [UInt128?] {
+                let error = #expect(throws: NetworkError.self) {
+                    try network.allocate(address: address, key: key, expires: expires)
+                }
+                #expect(error?.code == .invalid)
+            }
+        }
+        #expect(try network.column("SELECT count(*) FROM address WHERE state <> 'free'") == ["0"])
+        #expect(try network.column("SELECT count(*) FROM allocation_key") == ["0"])
+    }
+
+    @Test(
+        "a key whose allocation is over is released though nobody ended it, and forgotten a day later",
+        arguments: families)
+    func keyIsOver(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(pools: [10...19])
+        try network.allocate(key: "k", expires: .after(.seconds(7200)))
+        try network.sql("UPDATE address SET allocated_until = now() - interval '1 second' WHERE state = 'held'")
+        let error = #expect(throws: NetworkError.self) {
+            try network.allocate(key: "k", expires: .after(.seconds(7200)))
+        }
+        #expect(error?.code == .key)
+        #expect(error?.detail.contains("were released") == true)
+        try network.allocate(key: "old", expires: .after(.seconds(7200)))
+        try network.sql("UPDATE address SET allocated_until = now() - interval '25 hours' WHERE state = 'held'")
+        #expect(try network.allocate(key: "old", expires: .after(.seconds(7200))) == [12])
+    }
+
+    @Test("keys are forgotten a day after their release, and not while an address of theirs is held")
+    func purge() throws {
+        let network = try Network()
+        try network.subnet(pools: [10...19])
+        try network.allocate(2, key: "half")
+        for key in ["whole", "today", "held"] { try network.allocate(key: key) }
+        try network.release(10, 12, 13)
+        try network.sql(
+            "UPDATE allocation_key SET released_at = now() - interval '25 hours' WHERE key IN ('half', 'whole')")
+        try network.database.withConnection { try SubnetTable.forgetKeys(in: $0) }
+        #expect(try network.column("SELECT key FROM allocation_key ORDER BY 1") == ["half", "held", "today"])
+    }
+
+    @Test("a named address whose allocation is over can be had at once")
+    func namedAndOver() throws {
+        let network = try Network()
+        try network.subnet(pools: [10...19])
+        try network.allocate(address: 12, owner: "ann", expires: .after(.seconds(7200)))
+        #expect(throws: NetworkError.self) { try network.allocate(address: 12, owner: "bob") }
+        try network.sql("UPDATE address SET allocated_until = now() - interval '1 second' WHERE state = 'held'")
+        #expect(try network.allocate(address: 12, owner: "bob") == [12])
         #expect(try network.violations() == [])
     }
 

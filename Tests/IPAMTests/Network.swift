@@ -68,7 +68,7 @@ final class Network {
     @discardableResult
     func allocate(
         _ count: Int = 1, from name: String = "net", policy: AllocationPolicy? = nil, address: UInt128? = nil,
-        owner: String = "me", key: String? = nil, expires: Timestamp? = nil
+        owner: String = "me", key: String? = nil, expires: Expiry? = nil
     ) throws -> [UInt128] {
         try allocator.allocate(
             AllocationRequest(

@@ -19,4 +19,4 @@ SET state = 'held', since = now(), allocated_to = $3::text, allocated_at = now()
 FROM picked k
 WHERE a.subnet_id = k.subnet_id AND a.ip = k.ip AND (SELECT count(*) FROM picked) = $2
 RETURNING a.ip, EXISTS (
-    SELECT FROM address q WHERE q.pool_id = $1 AND q.state = 'quarantined' AND q.until <= now()) AS has_due
+    SELECT FROM address q WHERE q.pool_id = $1 AND q.state = 'quarantined' AND q.until <= now()) AS has_due, a.subnet_id

@@ -1,10 +1,12 @@
--- Ends the quarantines that are over, at most $2, in subnet $1 or (NULL) everywhere: free where the address may be allocated and has
--- been before, without a row elsewhere. Those that others hold locked wait for the next time.
+-- Ends the quarantines that are over, at most $3, in the subnets $1 and their pools $2, which the caller has locked: free
+-- where the address may be allocated and has been before, without a row elsewhere. Those that others hold locked wait
+-- for the next time.
 WITH due AS MATERIALIZED (
     SELECT a.subnet_id, a.ip, is_free_row(a.subnet_id, a.pool_id, a.ip) AS stays
     FROM address a
-    WHERE a.state = 'quarantined' AND a.until <= now() AND ($1::bigint IS NULL OR a.subnet_id = $1)
-    ORDER BY a.until LIMIT $2::int
+    WHERE a.state = 'quarantined' AND a.until <= now() AND a.subnet_id = ANY ($1::bigint[])
+        AND (a.pool_id IS NULL OR a.pool_id = ANY ($2::bigint[]))
+    ORDER BY a.until LIMIT $3::int
     FOR UPDATE SKIP LOCKED
 ),
 dropped AS (

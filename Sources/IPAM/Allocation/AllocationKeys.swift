@@ -16,35 +16,54 @@ enum AllocationKeys {
         var policy: String?
         var address: String?
         var owner: String
+        /// The moment that was named, in microseconds.
         var expires: Int64?
+        /// The duration that was named, in microseconds.
+        var after: Int64?
+
+        init(_ request: AllocationRequest, _ subnet: Int64) {
+            self.subnet = subnet
+            count = request.count
+            policy = request.policy?.rawValue
+            address = request.address?.description
+            owner = request.owner
+            switch request.expires {
+            case .at(let moment): expires = moment.microseconds
+            case .after(let duration): after = duration.wholeMicroseconds
+            case nil: break
+            }
+        }
     }
 
+    /// A key is forgotten a day after what it was answered with was released.
+    private static let forgotten = """
+        k.released_at < now() - interval '24 hours' AND NOT EXISTS (SELECT FROM address a WHERE a.key_id = k.id)
+        """
+
+    /// Whether the time of what a key was answered with is over, though nobody has ended it yet.
+    static func isOver(_ key: String, by caller: String, in connection: Connection) throws -> Bool {
+        try connection.query(
+            """
+            SELECT EXISTS (SELECT FROM allocation_key k JOIN address a ON a.key_id = k.id
+                WHERE k.caller = $1::text AND k.key = $2::text AND a.allocated_until <= now())
+            """, caller, key)[0].get(0)
+    }
+
+    /// What a key was answered; `nil` for one that is new, or forgotten.
+    ///
     /// - Throws: ``NetworkError`` with code `key`.
-    static func open(
+    static func find(
         _ key: String, for request: AllocationRequest, by caller: String, _ subnet: SubnetRef, in connection: Connection
-    ) throws -> Standing {
-        let fingerprint = Fingerprint(
-            subnet: subnet.id, count: request.count, policy: request.policy?.rawValue,
-            address: request.address?.description, owner: request.owner, expires: request.expires?.microseconds)
-        try connection.execute(
-            """
-            DELETE FROM allocation_key k WHERE k.caller = $1::text AND k.key = $2::text
-                AND k.released_at < now() - interval '24 hours'
-                AND NOT EXISTS (SELECT FROM address a WHERE a.key_id = k.id)
-            """, caller, key)
-        // Waits for whoever is answering the same key just now.
-        let inserted = try connection.query(
-            """
-            INSERT INTO allocation_key (caller, key, request, subnet_id) VALUES ($1::text, $2::text, $3::jsonb, $4::bigint)
-            ON CONFLICT (caller, key) DO NOTHING RETURNING id
-            """, caller, key, try JSON(encoding: fingerprint), subnet.id)
-        if let row = inserted.first { return .new(try row.get(0)) }
+    ) throws -> [IPAddress]? {
         let row = try connection.query(
             """
-            SELECT request, ips, released_at FROM allocation_key WHERE caller = $1::text AND key = $2::text
+            SELECT k.request, k.ips, coalesce(k.released_at, (SELECT min(a.allocated_until) FROM address a
+                WHERE a.key_id = k.id AND a.allocated_until <= now()))
+            FROM allocation_key k WHERE k.caller = $1::text AND k.key = $2::text AND (\(forgotten)) IS NOT TRUE
             """, caller, key
-        ).one()
-        guard try row.get(0, as: JSON.self).decoded(as: Fingerprint.self) == fingerprint else {
+        ).first
+        guard let row else { return nil }
+        guard try row.get(0, as: JSON.self).decoded(as: Fingerprint.self) == Fingerprint(request, subnet.id) else {
             throw NetworkError(
                 .key, "the key \"\(key)\" was used for another request; choose a new key for a new request")
         }
@@ -53,11 +72,44 @@ enum AllocationKeys {
                 .key,
                 "addresses that the key \"\(key)\" was answered with were released at \(released); choose a new key")
         }
-        return .answered(try row.get(1))
+        return try row.get(1)
     }
 
-    static func answer(_ id: Int64, _ addresses: [IPAddress], in connection: Connection) throws {
+    /// - Throws: ``NetworkError`` with code `key`.
+    static func open(
+        _ key: String, for request: AllocationRequest, by caller: String, _ subnet: SubnetRef, in connection: Connection
+    ) throws -> Standing {
         try connection.execute(
-            "UPDATE allocation_key SET ips = $2::inet[] WHERE id = $1::bigint", id, addresses)
+            "DELETE FROM allocation_key k WHERE k.caller = $1::text AND k.key = $2::text AND \(forgotten)", caller, key)
+        // Waits for whoever is answering the same key just now.
+        let inserted = try connection.query(
+            """
+            INSERT INTO allocation_key (caller, key, request, subnet_id) VALUES ($1::text, $2::text, $3::jsonb, $4::bigint)
+            ON CONFLICT (caller, key) DO NOTHING RETURNING id
+            """, caller, key, try JSON(encoding: Fingerprint(request, subnet.id)), subnet.id)
+        if let row = inserted.first { return .new(try row.get(0)) }
+        guard let addresses = try find(key, for: request, by: caller, subnet, in: connection) else {
+            throw NetworkError(.busy, "the key \"\(key)\" was forgotten just now; try again")
+        }
+        return .answered(addresses)
+    }
+
+    /// - Parameter subnet: where they are, which is not where they were looked for if that was split meanwhile.
+    static func answer(_ id: Int64, _ addresses: [IPAddress], of subnet: Int64, in connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE allocation_key SET ips = $2::inet[], subnet_id = $3::bigint,
+                request = jsonb_set(request, '{subnet}', to_jsonb($3)) WHERE id = $1::bigint
+            """, id, addresses, subnet)
+    }
+
+    /// Removes the keys that are forgotten; at most `limit`.
+    static func purge(atMost limit: Int, in connection: Connection) throws {
+        try connection.execute(
+            """
+            DELETE FROM allocation_key WHERE id IN (
+                SELECT k.id FROM allocation_key k WHERE \(forgotten) ORDER BY k.released_at LIMIT $1::int
+                FOR UPDATE SKIP LOCKED)
+            """, limit)
     }
 }

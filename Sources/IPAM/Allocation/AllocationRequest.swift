@@ -16,11 +16,11 @@ package struct AllocationRequest: Sendable {
     /// A name of the caller's for this request: asked again, the answer is the same.
     package var key: String?
     /// When it is released by itself; `nil`: never.
-    package var expires: Timestamp?
+    package var expires: Expiry?
 
     package init(
         subnet: String, count: Int = 1, policy: AllocationPolicy? = nil, address: IPAddress? = nil, owner: String,
-        key: String? = nil, expires: Timestamp? = nil
+        key: String? = nil, expires: Expiry? = nil
     ) {
         self.subnet = subnet
         self.count = count
@@ -42,8 +42,34 @@ package struct AllocationRequest: Sendable {
         guard address == nil || count == 1 else {
             throw NetworkError(.invalid, "an address is named and \(count) are asked for; name one or ask for many")
         }
+        if case .after(let duration)? = expires, duration <= .zero {
+            throw NetworkError(
+                .invalid, "an allocation cannot end before it begins; give a duration of more than nothing")
+        }
         try OwnerText.check(owner, of: "owner")
         if let key { try OwnerText.check(key, of: "key") }
+    }
+}
+
+/// When an allocation ends by itself, as the caller said it: asked again under one key, `after` two hours is the same
+/// request, though the moment it comes to is another.
+package enum Expiry: Sendable, Hashable {
+    case at(Timestamp)
+    case after(Duration)
+
+    /// The moment, by the clock of the database, which ends it.
+    ///
+    /// - Throws: ``NetworkError`` with code `invalid` where it is over already.
+    func moment(in connection: Connection) throws -> Timestamp {
+        let now: Timestamp = try connection.query("SELECT clock_timestamp()")[0].get(0)
+        switch self {
+        case .after(let duration): return now + duration
+        case .at(let moment):
+            guard moment > now else {
+                throw NetworkError(.invalid, "an allocation cannot end at \(moment): that is over; it is \(now) now")
+            }
+            return moment
+        }
     }
 }
 

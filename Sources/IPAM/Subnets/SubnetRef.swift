@@ -51,6 +51,19 @@ extension SubnetTable {
         _ = try connection.query("SELECT FROM subnet WHERE id = $1::bigint FOR KEY SHARE", subnet)
     }
 
+    /// The subnet of a name or id, kept as it is for the rest of the transaction.
+    ///
+    /// - Throws: ``NetworkError`` with code `not_found`, also where it went while it was waited for.
+    static func shared(_ name: String, in connection: Connection) throws -> SubnetRef {
+        var subnet = try named(name, in: connection)
+        while true {
+            try share(subnet.id, in: connection)
+            let now = try named(name, in: connection)
+            if now.id == subnet.id { return now }
+            subnet = now
+        }
+    }
+
     /// Locks subnets for a change of theirs or of their pools, ascending by id.
     package static func lock(_ subnets: [Int64], in connection: Connection) throws {
         _ = try connection.query("SELECT FROM subnet WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE", subnets)

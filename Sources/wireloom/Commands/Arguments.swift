@@ -10,12 +10,20 @@ func typed<T>(_ body: () throws -> T) throws -> T {
 
 /// A moment that a person typed: RFC 3339, or a duration from now.
 func moment(_ text: String) throws -> Timestamp {
-    if let moment = Timestamp(text) { return moment }
+    switch try expiry(text) {
+    case .at(let moment): return moment
+    case .after(let duration): return .now + duration
+    }
+}
+
+/// The same, as it was said.
+func expiry(_ text: String) throws -> Expiry {
+    if let moment = Timestamp(text) { return .at(moment) }
     guard let interval = Interval(argument: text) else {
         throw Failure(
             "\"\(text)\" is no time; write a duration, as 90s, 10m, 2h or 30d, or 2026-03-01T12:00:00Z", status: 65)
     }
-    return .now + interval.duration
+    return .after(interval.duration)
 }
 
 func addressRange(_ text: String) throws -> AddressRange { try typed { try AddressRange(parsing: text) } }

@@ -32,7 +32,7 @@ struct IPCommand: ParsableCommand {
             let request = AllocationRequest(
                 subnet: subnet, count: count, policy: policy,
                 address: try address.map { text in try typed { try IPAddress(parsing: text) } },
-                owner: owner ?? Runtime.actor.name, key: key, expires: try expires.map(moment))
+                owner: owner ?? Runtime.actor.name, key: key, expires: try expires.map(expiry))
             try Runtime.with(options) { runtime in
                 let allocation = try runtime.allocator.allocate(request)
                 let rows = allocation.addresses.map { address in

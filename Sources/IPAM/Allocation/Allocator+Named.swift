@@ -1,0 +1,66 @@
+internal import Addressing
+internal import Postgres
+internal import SQL
+
+extension Allocator {
+    /// The one address that is wanted, also out of its quarantine, or reserved for the owner.
+    func take(_ address: IPAddress, for request: AllocationRequest) throws -> Allocation {
+        do {
+            return try takeOnce(address, for: request)
+        } catch let over as IsOver {
+            try database.withConnection { try SubnetTable.settle(over.subnet, in: $0) }
+            do { return try takeOnce(address, for: request) } catch let over as IsOver { throw over.refusal }
+        }
+    }
+
+    /// Whoever has it, has it no longer; nobody has ended that yet.
+    private struct IsOver: Error {
+        let subnet: Int64
+        let refusal: NetworkError
+    }
+
+    private func takeOnce(_ address: IPAddress, for request: AllocationRequest) throws -> Allocation {
+        try database.transaction { connection in
+            try actor.declare(in: connection)
+            let subnet = try SubnetTable.named(request.subnet, in: connection)
+            let given = try attempt(request, subnet, in: connection) { ticket in
+                let subnet = try SubnetTable.shared(request.subnet, in: connection)
+                try take(address, for: request, subnet, ticket, in: connection)
+                return Found(subnet: subnet.id, addresses: [address])
+            }
+            guard let given else { throw DatabaseError(.bug, "a named address was neither given nor refused") }
+            return given
+        }
+    }
+
+    private func take(
+        _ address: IPAddress, for request: AllocationRequest, _ subnet: SubnetRef, _ ticket: Ticket,
+        in connection: Connection
+    ) throws {
+        func refuse(_ code: NetworkError.Code, _ why: String) -> NetworkError {
+            NetworkError(code, "\(address) cannot be allocated from subnet \(subnet.title): \(why)")
+        }
+        guard subnet.cidr.contains(address) else { throw refuse(.invalid, "it is not in it") }
+        guard subnet.cidr.usable.contains(address) else {
+            throw refuse(.invalid, "it is its network or broadcast address")
+        }
+        guard try PoolTable.pools(of: subnet.id, in: connection).contains(where: { $0.range.contains(address) }) else {
+            throw refuse(
+                .held,
+                "it is in no pool; add one: wireloom subnet pool add \(subnet.name) \(address), or reserve it: "
+                    + "wireloom subnet reserve \(subnet.name) \(address) --owner OWNER")
+        }
+        let rows = try connection.query(
+            Queries.allocateOne, subnet.id, address, request.owner, ticket.until, ticket.key)
+        guard rows.isEmpty else { return }
+        let refusal = refuse(
+            .held, try AddressOwners.whoHas(address, in: subnet, connection) ?? "somebody else was just given it")
+        let isOver = try !connection.query(
+            "SELECT FROM address WHERE subnet_id = $1::bigint AND ip = $2::inet AND allocated_until <= now()",
+            subnet.id,
+            address
+        ).isEmpty
+        if isOver { throw IsOver(subnet: subnet.id, refusal: refusal) }
+        throw refusal
+    }
+}
