@@ -205,6 +205,52 @@ import Testing
         allocation.wait()
         #expect(allocation.error?.code == .notFound)
     }
+
+    @Test("a release that waits for a split finds its address in the part", arguments: AllocationTests.families)
+    func releasedDuringSplit(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(pools: [10...199])
+        try network.allocate(address: 20)
+        try network.allocate(address: 150)
+        let release = Background()
+        try network.beside { subnet, connection in
+            _ = try SubnetTable.split(subnet, SubnetSplit(prefixLength: subnet.cidr.prefixLength + 1), in: connection)
+        } meanwhile: {
+            release.run { try network.release(20, 150, owner: "me") }
+            try network.untilWaiting(release)
+        }
+        release.wait()
+        #expect(release.error == nil)
+        #expect(
+            try network.column(
+                """
+                SELECT s.name || ' ' || host(a.ip) FROM address a JOIN subnet s ON s.id = a.subnet_id
+                WHERE a.state = 'quarantined' ORDER BY a.ip
+                """) == ["net-1 \(network.ip(20))", "net-2 \(network.ip(150))"])
+        // By the name of the other part, too: wire and VLAN tell that it is this address.
+        try network.allocate(from: "net-2", address: 151)
+        #expect(throws: Never.self) { try network.release(151, from: "net-1") }
+        #expect(try network.violations() == [])
+    }
+
+    @Test("a release that waits for a merge finds its address in the whole")
+    func releasedDuringMerge() throws {
+        let network = try Network()
+        try network.subnet(pools: [10...199])
+        try network.allocate(address: 150)
+        try network.split("net", into: ["low", "high"])
+        let release = Background()
+        try network.beside("low") { low, connection in
+            let high = try SubnetTable.named("high", in: connection)
+            _ = try SubnetTable.merge([low, high], name: "net", in: connection)
+        } meanwhile: {
+            release.run { try network.release(150, from: "high", owner: "me") }
+            try network.untilWaiting(release)
+        }
+        release.wait()
+        #expect(release.error == nil)
+        #expect(try network.usage().quarantined == 1)
+    }
 }
 
 extension Network {

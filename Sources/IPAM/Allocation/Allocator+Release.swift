@@ -5,20 +5,28 @@ internal import SQL
 extension Allocator {
     /// Ends allocations: the addresses go into quarantine, except those that an adapter has, which stay its own.
     ///
+    /// Where the subnet was split or became a part of another, they are looked for where they are now.
+    ///
     /// - Parameter owner: refuse if any is allocated to somebody else; `nil`: whoever has it.
     /// - Throws: ``NetworkError`` with code `not_found`, `not_held` or `held`; then none is released.
     package func release(_ addresses: [IPAddress], ofSubnet name: String, owner: String? = nil) throws {
         try database.transaction { connection in
             try actor.declare(in: connection)
-            let subnet = try SubnetTable.named(name, in: connection)
+            let named = try SubnetTable.named(name, in: connection)
+            let homes = try SubnetTable.homes(of: addresses, near: named, in: connection)
             let rows = try connection.query(
                 """
-                SELECT ip, allocated_to FROM address WHERE subnet_id = $1::bigint AND ip = ANY ($2::inet[])
-                ORDER BY ip FOR UPDATE
-                """, subnet.id, addresses)
+                SELECT subnet_id, ip, allocated_to FROM address
+                WHERE subnet_id = ANY ($1::bigint[]) AND ip = ANY ($2::inet[]) ORDER BY subnet_id, ip FOR UPDATE
+                """, Set(homes.values.map(\.id)).sorted(), addresses)
             var owners: [IPAddress: String] = [:]
-            for row in rows { owners[try row.get(0)] = try row.get(1, as: String?.self) }
+            for row in rows {
+                let address: IPAddress = try row.get(1)
+                guard try homes[address]?.id == row.get(0, as: Int64.self) else { continue }
+                owners[address] = try row.get(2, as: String?.self)
+            }
             for address in addresses {
+                let subnet = homes[address] ?? named
                 guard let holder = owners[address] else {
                     throw NetworkError(.notHeld, try whyNotReleasable(address, subnet, in: connection))
                 }
@@ -28,7 +36,9 @@ extension Allocator {
                         "\(address) of subnet \(subnet.title) is allocated to \"\(holder)\", not to \"\(owner ?? "")\"")
                 }
             }
-            try connection.execute(Queries.releaseAllocation, subnet.id, addresses)
+            for (subnet, group) in Dictionary(grouping: addresses, by: { homes[$0]?.id ?? named.id }) {
+                try connection.execute(Queries.releaseAllocation, subnet, group)
+            }
         }
     }
 
@@ -39,5 +49,36 @@ extension Allocator {
             return start + ": nobody holds it"
         }
         return "\(start): \(who)" + (who.hasSuffix("holds it") ? ", and keeps it until a sync ends that" : "")
+    }
+}
+
+extension SubnetTable {
+    /// In which subnets addresses are, which stay as they are for the rest of the transaction: in the one that is named
+    /// or, where that has been split or has become a part of another meanwhile, in another of its wire and VLAN.
+    fileprivate static func homes(
+        of addresses: [IPAddress], near subnet: SubnetRef, in connection: Connection
+    ) throws -> [IPAddress: SubnetRef] {
+        func read() throws -> [IPAddress: SubnetRef] {
+            let rows = try connection.query(
+                """
+                SELECT s.id, s.name, s.wire_id, s.cidr, s.vlan_id, s.gateway, s.confirmed, u.ip
+                FROM unnest($1::inet[]) u (ip)
+                CROSS JOIN LATERAL (SELECT * FROM subnet s WHERE s.cidr::inet >>= u.ip
+                    AND (s.id = $2::bigint OR (s.wire_id = $3::bigint AND s.vlan_id = $4::int))
+                    ORDER BY s.id = $2 DESC LIMIT 1) s
+                """, addresses, subnet.id, subnet.wire, subnet.vlan)
+            var homes: [IPAddress: SubnetRef] = [:]
+            for row in rows { homes[try row.get(7)] = try ref(row) }
+            return homes
+        }
+        var homes = try read()
+        while true {
+            let ids = Set(homes.values.map(\.id) + [subnet.id]).sorted()
+            _ = try connection.query(
+                "SELECT FROM subnet WHERE id = ANY ($1::bigint[]) ORDER BY id FOR KEY SHARE", ids)
+            let now = try read()
+            if now == homes { return now }
+            homes = now
+        }
     }
 }
