@@ -90,6 +90,7 @@ package enum WireTable {
             """, wire.id
         ).map(SubnetTable.ref)
         try SubnetTable.lock(subnets.map(\.id), in: connection)
+        try SubnetTable.lockAddresses(subnets.map(\.id), in: connection)
         let uses = try uses(of: wire, in: connection)
         guard force || uses.isEmpty else {
             throw NetworkError(

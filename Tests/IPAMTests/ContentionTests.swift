@@ -251,6 +251,29 @@ import Testing
         #expect(release.error == nil)
         #expect(try network.usage().quarantined == 1)
     }
+
+    @Test("a deletion waits for an allocation that is under way, and is refused by it")
+    func deletionSeesAllocation() throws {
+        let network = try Network()
+        try network.subnet(pools: [10...19])
+        try network.allocate()
+        try network.release(10)
+        let deletion = Background()
+        try network.beside { _, connection in
+            try connection.script(
+                """
+                UPDATE address SET state = 'held', allocated_to = 'bob', allocated_at = now()
+                WHERE ip = '\(network.ip(11))' AND state = 'free'
+                """)
+        } meanwhile: {
+            deletion.run { try network.change { _ = try SubnetTable.delete($0, force: false, in: $1) } }
+            try network.untilWaiting(deletion)
+        }
+        deletion.wait()
+        #expect(deletion.error?.code == .inUse)
+        #expect(deletion.error?.detail.contains("1 allocated address") == true)
+        #expect(try network.usage().held == 1)
+    }
 }
 
 extension Network {

@@ -78,25 +78,27 @@ extension SubnetTable {
     }
 
     /// - Throws: ``NetworkError`` with code `in_use`, which counts what uses it, unless `force`.
-    package static func delete(_ subnet: SubnetRef, force: Bool, in connection: Connection) throws {
+    /// - Returns: what was let go of, in words.
+    @discardableResult
+    package static func delete(_ subnet: SubnetRef, force: Bool, in connection: Connection) throws -> [String] {
         try lock([subnet.id], in: connection)
-        if !force {
-            let uses = try self.uses(of: subnet, in: connection)
-            guard uses.isEmpty else {
-                throw NetworkError(
-                    .inUse,
-                    "subnet \(subnet.title) is in use: \(uses.joined(separator: ", ")); to let go of all that, add --force"
-                )
-            }
+        // An allocation that is under way holds nothing but its rows: it is waited for, and then counts.
+        try lockAddresses([subnet.id], in: connection)
+        let uses = try self.uses(of: subnet, in: connection)
+        guard force || uses.isEmpty else {
+            throw NetworkError(
+                .inUse,
+                "subnet \(subnet.title) is in use: \(uses.joined(separator: ", ")); to let go of all that, add --force")
         }
         try forgetKeys(of: subnet, in: connection)
         try connection.execute("DELETE FROM subnet WHERE id = $1::bigint", subnet.id)
         try connection.execute(
             "UPDATE wire SET touched = true WHERE id = $1::bigint AND NOT touched", subnet.wire)
+        return uses
     }
 
     /// What a deletion would let go of, in words: `3 addresses held by adapters`.
-    package static func uses(of subnet: SubnetRef, in connection: Connection) throws -> [String] {
+    private static func uses(of subnet: SubnetRef, in connection: Connection) throws -> [String] {
         let row = try connection.query(
             """
             SELECT count(*) FILTER (WHERE account_id IS NOT NULL), count(*) FILTER (WHERE allocated_to IS NOT NULL),
@@ -105,10 +107,14 @@ extension SubnetTable {
             FROM address WHERE subnet_id = $1 AND state = 'held'
             """, subnet.id
         ).one()
-        return try [
-            (row.get(0, as: Int.self), "held by adapters"), (row.get(1, as: Int.self), "allocated"),
-            (row.get(2, as: Int.self), "reservations"),
-        ].filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+        let words = [
+            ("address held by an adapter", "addresses held by adapters"), ("allocated address", "allocated addresses"),
+            ("reservation", "reservations"),
+        ]
+        return try words.enumerated().compactMap { column, word in
+            let number: Int = try row.get(column)
+            return number > 0 ? Words.count(number, word.0, word.1) : nil
+        }
     }
 
     /// Tells the keys of a subnet's allocations that these end.
