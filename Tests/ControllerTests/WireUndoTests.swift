@@ -82,6 +82,64 @@ struct WireUndoTests {
         #expect(refusal.contains(sentence), "\(refusal)")
     }
 
+    @Test(
+        "a subnet that took another in, and was itself as before, counts when it is edited or deleted",
+        arguments: [("edited", "subnet one was edited"), ("deleted", "subnet one is gone")])
+    func survivorCounts(what: String, sentence: String) throws {
+        let world = try MergeWorld("a", "b")
+        try world.subnet("one", on: "a", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.19"])
+        try world.subnet("two", on: "b", "10.20.0.0/24", pools: ["10.20.0.15-10.20.0.29"])
+        try world.merge("b", into: "a")
+        let networks = world.sandbox.networks
+        if what == "edited" {
+            var edit = SubnetEdit()
+            edit.gateway = .some(try IPAddress(parsing: "10.20.0.12"))
+            _ = try networks.updateSubnet("one", edit)
+        } else {
+            _ = try networks.deleteSubnet("one", force: true)
+        }
+        let refusal = try world.refusal { _ = try networks.undoWires(1) }
+        #expect(refusal.contains(sentence), "\(refusal)")
+        #expect(try world.violations() == [])
+    }
+
+    @Test("what an adapter held that is gone meanwhile comes back quarantined, and no address is lost")
+    func adapterGone() throws {
+        let world = try MergeWorld("a", "b")
+        try world.subnet("one", on: "a", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.29"])
+        try world.subnet("two", on: "b", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.29"])
+        for name in ["one", "two"] {
+            try world.allocate(name)
+            try world.release(name, "10.20.0.10")
+        }
+        let adapters = try SyntheticAdapters(world.sandbox)
+        for wire in ["a", "b"] { try adapters.link(wire, vlans: [20]) }
+        try adapters.add("here", IPAddress(parsing: "10.20.0.15"), on: "a", vlan: 20)
+        try adapters.add("there", IPAddress(parsing: "10.20.0.15"), on: "b", vlan: 20)
+        // One VM that moved: the same adapter seen twice, which holds the address on both sides.
+        try world.sql(
+            """
+            UPDATE nic SET mac = '00:50:56:00:00:01';
+            UPDATE vm SET instance_uuid = 'the same';
+            INSERT INTO address (subnet_id, ip, state, account_id, owner, owner_id, device)
+            SELECT s.id, '10.20.0.15', 'held', n.account_id, 'vm', n.owner_id, n.device
+            FROM nic n JOIN subnet s ON s.name = CASE n.owner_id WHEN 'vm-here' THEN 'one' ELSE 'two' END
+            ON CONFLICT (subnet_id, ip) DO UPDATE SET state = 'held', account_id = EXCLUDED.account_id,
+                owner = EXCLUDED.owner, owner_id = EXCLUDED.owner_id, device = EXCLUDED.device
+            """)
+        try world.merge("b", into: "a")
+        let kept = try world.column("SELECT owner_id FROM address WHERE ip = '10.20.0.15'")
+        #expect(kept.count == 1)
+        try world.sql("DELETE FROM vm WHERE id <> '\(kept[0])'; DELETE FROM nic WHERE owner_id <> '\(kept[0])'")
+        _ = try world.sandbox.networks.undoWires()
+        #expect(
+            try world.column(
+                "SELECT coalesce(owner_id, state) FROM address WHERE ip = '10.20.0.15' ORDER BY owner_id") == [
+                    kept[0], "quarantined",
+                ])
+        #expect(try world.violations() == [])
+    }
+
     @Test("what happens in a subnet that only moved goes back with it")
     func movedSubnetLives() throws {
         let world = try world()

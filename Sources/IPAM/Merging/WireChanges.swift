@@ -61,11 +61,13 @@ struct WireChanges {
             AND NOT EXISTS (SELECT FROM journal_images($1, 'link') o WHERE o.key = image_key('link', to_jsonb(k)))
         """
 
+    /// One that took others in counts even where that left its own row as it was: what it had is put back into it.
     private static let subnets = """
         SELECT 'subnet ' || (i.after ->> 'name') || CASE WHEN s.id IS NULL THEN ' is gone'
             WHEN to_jsonb(s) -> 'wire_id' <> i.after -> 'wire_id' THEN ' is on another wire now' ELSE ' was edited' END
         FROM journal_images($1::bigint, 'subnet') i LEFT JOIN subnet s ON s.id::text = i.key
-        WHERE i.after IS NOT NULL AND i.before IS DISTINCT FROM i.after AND NOT same_row(i.after, to_jsonb(s))
+        WHERE i.after IS NOT NULL AND NOT same_row(i.after, to_jsonb(s)) AND (i.before IS DISTINCT FROM i.after
+            OR EXISTS (SELECT FROM wire_journal j WHERE j.id = $1 AND i.key::bigint = ANY (j.united)))
         """
 
     /// A subnet on a wire that would go.

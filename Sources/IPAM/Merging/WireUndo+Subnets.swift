@@ -69,13 +69,28 @@ extension WireUndo {
         _ = try connection.query(
             """
             WITH \(images)
-            SELECT restore_rows('address', coalesce(jsonb_agg(i.row), '[]')) FROM image i
+            SELECT restore_rows('address', coalesce(jsonb_agg(\(Self.restorable("i.row"))), '[]')) FROM image i
             WHERE NOT EXISTS (SELECT FROM address a WHERE a.subnet_id = i.subnet_id AND a.ip = i.ip)
             """, entry)
         try connection.execute(
             """
             UPDATE address a SET pool_id = NULL FROM wire_journal j WHERE j.id = $1::bigint AND a.subnet_id = ANY (j.united)
             """, entry)
+    }
+
+    /// The image of an address as it can be now: of an adapter that is gone meanwhile it was let go.
+    private static func restorable(_ image: String) -> String {
+        """
+        CASE WHEN \(image) -> 'account_id' = 'null' OR EXISTS (SELECT FROM nic n
+                WHERE n.account_id = (\(image) ->> 'account_id')::bigint AND n.owner = \(image) ->> 'owner'
+                    AND n.owner_id = \(image) ->> 'owner_id' AND n.device = \(image) ->> 'device') THEN \(image)
+            ELSE \(image) || '{"account_id": null, "owner": null, "owner_id": null, "device": null}'
+                || CASE WHEN \(image) -> 'allocated_to' <> 'null' THEN '{}' ELSE jsonb_build_object(
+                    'state', 'quarantined', 'until', now() + coalesce((SELECT p.quarantine FROM pool p
+                        WHERE p.subnet_id = (\(image) ->> 'subnet_id')::bigint
+                            AND (\(image) ->> 'ip')::inet BETWEEN p.first AND p.last), interval '1 hour')) END
+            END
+        """
     }
 
     /// The addresses of other subnets that placement changed then, as far as they still are as it left them.
@@ -106,11 +121,8 @@ extension WireUndo {
             gone AS (
                 DELETE FROM address a USING same i WHERE a.subnet_id = i.subnet_id AND a.ip = i.ip
             )
-            SELECT coalesce(jsonb_agg(i.before), '[]')::jsonb FROM same i
+            SELECT coalesce(jsonb_agg(\(Self.restorable("i.before"))), '[]')::jsonb FROM same i
             WHERE i.before <> 'null' AND i.before ->> 'state' <> 'free'
-                AND (i.before -> 'account_id' = 'null' OR EXISTS (SELECT FROM nic n
-                    WHERE n.account_id = (i.before ->> 'account_id')::bigint AND n.owner = i.before ->> 'owner'
-                        AND n.owner_id = i.before ->> 'owner_id' AND n.device = i.before ->> 'device'))
             """, entry)
         _ = try connection.query("SELECT restore_rows('address', $1::jsonb)", try rows[0].get(0, as: JSON.self))
     }

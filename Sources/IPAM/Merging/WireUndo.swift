@@ -40,7 +40,10 @@ package struct WireUndo {
         let subnets: [Int64] = try connection.query(
             """
             SELECT s.id FROM subnet s WHERE s.wire_id IN (SELECT unnest(wires) FROM wire_journal WHERE id = $1::bigint)
-            UNION SELECT s.id FROM subnet s JOIN journal_images($1, 'subnet') i ON i.key = s.id::text ORDER BY 1
+            UNION SELECT s.id FROM subnet s JOIN journal_images($1, 'subnet') i ON i.key = s.id::text
+            UNION SELECT s.id FROM wire_journal j, jsonb_array_elements(j.elsewhere) x, subnet s
+                WHERE j.id = $1 AND s.id::text = coalesce(nullif(x -> 'after', 'null'), x -> 'before') ->> 'subnet_id'
+            ORDER BY 1
             """, entry
         ).map { try $0.get(0) }
         try SubnetTable.lock(subnets, in: connection)
