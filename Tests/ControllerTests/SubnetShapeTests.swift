@@ -35,6 +35,14 @@ import Testing
 
         func placements() throws -> [String] { try sandbox.placements(of: "acme") }
 
+        /// A subnet as a sync leaves it, with the adapters in it placed.
+        func found(_ name: String, on wire: String, _ cidr: CIDR) throws {
+            try sandbox.subnet(name, on: wire, "\(cidr)", vlan: 5)
+            try sandbox.database.withConnection {
+                try $0.script("UPDATE subnet SET confirmed = false WHERE name = '\(name)'")
+            }
+        }
+
         func holds() throws -> [String] {
             try sandbox.column(
                 """
@@ -113,6 +121,91 @@ import Testing
                 "app \(bench.plan.ip(20)) -> net", "far \(far) -> no_subnet", "web \(bench.plan.ip(150)) -> other_wire",
             ])
         #expect(try bench.violations() == [])
+    }
+
+    @Test(
+        "a subnet that is created over a wider one that was found, or grows into it, ends the placements in the rest",
+        arguments: Plan.families, [true, false])
+    func absorbsWider(family: IPAddress.Family, creates: Bool) throws {
+        let bench = try Bench(family)
+        let far = bench.plan.ip(1500)
+        try bench.adapters.add("far", far, on: "two", vlan: 5)
+        try bench.found("found", on: "two", bench.plan.cidr(1024, bits: 10))
+        #expect(try bench.placements().contains("far \(far) -> found"))
+        if creates {
+            _ = try bench.sandbox.networks.createSubnet(
+                SubnetRequest(name: "new", cidr: bench.plan.cidr(1024, bits: 6), vlan: #require(VLANID(5))),
+                onWire: "two")
+        } else {
+            _ = try bench.sandbox.networks.createSubnet(
+                SubnetRequest(name: "new", cidr: bench.plan.cidr(1024, bits: 6), vlan: #require(VLANID(6))),
+                onWire: "two")
+            var edit = SubnetEdit()
+            edit.vlan = VLANID(5)
+            _ = try bench.sandbox.networks.updateSubnet("new", edit)
+        }
+        #expect(try bench.placements().contains("far \(far) -> no_subnet"))
+        #expect(try bench.sandbox.column("SELECT sync_ips FROM vm WHERE name = 'far'") == ["\(far)"])
+        #expect(try bench.violations() == [])
+    }
+
+    @Test(
+        "I8: a pool or a reservation confirms the subnet and touches its wire, and says what it places",
+        arguments: Plan.families, ["add", "remove", "reserve", "unreserve"])
+    func confirmedByContent(family: IPAddress.Family, change: String) throws {
+        let bench = try Bench(family)
+        try bench.adapters.add("far", bench.plan.ip(1500), on: "two", vlan: 5)
+        try bench.found("found", on: "two", bench.plan.cidr(1024, bits: 10))
+        // On the other wire, where only a person's subnet is worth naming.
+        try bench.adapters.add("lost", bench.plan.ip(1501), on: "one", vlan: 5)
+        let networks = bench.sandbox.networks
+        let range = bench.plan.range(1030, 1039)
+        if change == "remove" { try networks.addPools([PoolRequest(range)], toSubnet: "found") }
+        if change == "unreserve" {
+            try networks.reserve(range, ofSubnet: "found", owner: "ann", note: nil, expires: nil)
+        }
+        try bench.sandbox.database.withConnection {
+            try $0.script(
+                """
+                UPDATE subnet SET confirmed = false WHERE name = 'found';
+                UPDATE wire SET origin = 'automatic', touched = false WHERE name = 'two'
+                """)
+        }
+        let effect: NetworkService.Effect
+        switch change {
+        case "add": effect = try networks.addPools([PoolRequest(range)], toSubnet: "found")
+        case "remove": effect = try networks.removePools(range, ofSubnet: "found")
+        case "reserve":
+            effect = try networks.reserve(range, ofSubnet: "found", owner: "ann", note: nil, expires: nil)
+        default: effect = try networks.unreserve(range, ofSubnet: "found")
+        }
+        #expect(effect.placed == 1)
+        #expect(effect.unplaced == 1)
+        #expect(try bench.placements().contains("lost \(bench.plan.ip(1501)) -> other_wire"))
+        #expect(
+            try bench.sandbox.column(
+                "SELECT s.confirmed AND w.touched FROM subnet s JOIN wire w ON w.id = s.wire_id WHERE s.name = 'found'")
+                == ["true"])
+        #expect(try bench.violations() == [])
+    }
+
+    @Test("a subnet in use is deleted only by force, which tells what is let go of", arguments: Plan.families)
+    func deletion(family: IPAddress.Family) throws {
+        let bench = try Bench(family)
+        for _ in 1...2 { _ = try bench.sandbox.allocator.allocate(AllocationRequest(subnet: "net", owner: "me")) }
+        try bench.sandbox.networks.reserve(
+            bench.plan.range(200, 210), ofSubnet: "net", owner: "me", note: nil, expires: nil)
+        let uses = ["1 address held by an adapter", "2 allocated addresses", "1 reservation"]
+        let error = #expect(throws: NetworkError.self) {
+            try bench.sandbox.networks.deleteSubnet("net", force: false)
+        }
+        #expect(error?.detail.contains("is in use: \(uses.joined(separator: ", ")); to let go") == true)
+        let plan = try bench.rehearsal.deleteSubnet("net", force: true)
+        #expect(plan.released == uses)
+        let done = try bench.sandbox.networks.deleteSubnet("net", force: true)
+        #expect(done.released == uses)
+        #expect(done.effect.unplaced == 2)
+        #expect(try bench.sandbox.column("SELECT count(*) FROM subnet") == ["0"])
     }
 
     @Test("a move onto another subnet is refused, and names it", arguments: Plan.families)

@@ -1,7 +1,8 @@
 package import Addressing
 package import Postgres
 
-/// The table `reservation`: addresses that only their owner may be given, by name.
+/// The table `reservation`: addresses that only their owner may be given, by name. Making or ending one confirms the
+/// subnet: no sync may take away what a person said of it.
 package enum ReservationTable {
     /// - Throws: ``NetworkError`` with code `invalid`, `overlap` or `held`.
     package static func reserve(
@@ -14,6 +15,7 @@ package enum ReservationTable {
             throw NetworkError(.invalid, "\(range) is not inside subnet \(subnet.title)")
         }
         try SubnetTable.lock([subnet.id], in: connection)
+        try SubnetTable.confirm(subnet, in: connection)
         try endExpired(of: subnet.id, in: connection)
         try PoolTable.take(range, of: subnet.id, in: connection)
         let held = try connection.query(
@@ -62,6 +64,7 @@ package enum ReservationTable {
             }
             try end(try row.get(0), reserved, of: subnet.id, in: connection)
         }
+        try SubnetTable.confirm(subnet, in: connection)
     }
 
     static func endExpired(of subnet: Int64, in connection: Connection) throws {

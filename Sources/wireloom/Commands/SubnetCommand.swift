@@ -118,8 +118,9 @@ struct SubnetCommand: ParsableCommand {
         @Flag(help: "Let go of what is held, allocated and reserved in it.") var force = false
 
         func change(_ networks: NetworkService) throws -> String {
-            let effect = try networks.deleteSubnet(subnet, force: force)
-            return "subnet \(subnet) deleted: \(effect.sentence)"
+            let outcome = try networks.deleteSubnet(subnet, force: force)
+            let released = outcome.released.isEmpty ? "" : " with \(outcome.released.joined(separator: ", "))"
+            return "subnet \(subnet) deleted\(released): \(outcome.effect.sentence)"
         }
     }
 
@@ -140,8 +141,8 @@ struct SubnetCommand: ParsableCommand {
         func change(_ networks: NetworkService) throws -> String {
             let range = try addressRange(range)
             let expires = try expires.map(moment)
-            try networks.reserve(range, ofSubnet: subnet, owner: owner, note: note, expires: expires)
-            return "\(range) of subnet \(subnet) is reserved for \(owner)"
+            let effect = try networks.reserve(range, ofSubnet: subnet, owner: owner, note: note, expires: expires)
+            return "\(range) of subnet \(subnet) is reserved for \(owner): \(effect.sentence)"
         }
     }
 
@@ -154,8 +155,8 @@ struct SubnetCommand: ParsableCommand {
 
         func change(_ networks: NetworkService) throws -> String {
             let range = try addressRange(range)
-            try networks.unreserve(range, ofSubnet: subnet)
-            return "\(range) of subnet \(subnet) is no longer reserved"
+            let effect = try networks.unreserve(range, ofSubnet: subnet)
+            return "\(range) of subnet \(subnet) is no longer reserved: \(effect.sentence)"
         }
     }
 
@@ -175,8 +176,8 @@ struct SubnetCommand: ParsableCommand {
 
             func change(_ networks: NetworkService) throws -> String {
                 let requests = try pools.requests(ranges)
-                try networks.addPools(requests, toSubnet: subnet)
-                return "\(ranges.joined(separator: ", ")) of subnet \(subnet) may be allocated"
+                let effect = try networks.addPools(requests, toSubnet: subnet)
+                return "\(ranges.joined(separator: ", ")) of subnet \(subnet) may be allocated: \(effect.sentence)"
             }
         }
 
@@ -190,8 +191,8 @@ struct SubnetCommand: ParsableCommand {
 
             func change(_ networks: NetworkService) throws -> String {
                 let range = try addressRange(range)
-                try networks.removePools(range, ofSubnet: subnet)
-                return "\(range) of subnet \(subnet) is in no pool any more"
+                let effect = try networks.removePools(range, ofSubnet: subnet)
+                return "\(range) of subnet \(subnet) is in no pool any more: \(effect.sentence)"
             }
         }
     }
