@@ -96,12 +96,30 @@ struct LifecycleTests {
     func releaseTogether() throws {
         let fixture = try Fixture(made: true)
         let lease = try fixture.acquire()
-        let left = Mutex<[pid_t?]>([])
-        DispatchQueue.concurrentPerform(iterations: 4) { _ in
-            lease.release()
-            left.withLock { $0.append(fixture.server()) }
+        let process = try #require(fixture.server())
+        // It does not stop before it goes on.
+        kill(process, SIGSTOP)
+        let group = DispatchGroup()
+        DispatchQueue(label: "first").async(group: group) { lease.release() }
+        let decision = open(fixture.cluster + "/start.lock", O_RDWR | O_CLOEXEC)
+        try #require(decision >= 0)
+        defer { close(decision) }
+        while flock(decision, LOCK_EX | LOCK_NB) == 0 {
+            flock(decision, LOCK_UN)
+            sched_yield()
         }
-        #expect(left.withLock { $0 } == [nil, nil, nil, nil])
+        let begun = DispatchSemaphore(value: 0)
+        let left = Mutex<pid_t?>(-1)
+        DispatchQueue(label: "second").async(group: group) {
+            begun.signal()
+            lease.release()
+            left.withLock { $0 = fixture.server() }
+        }
+        begun.wait()
+        sched_yield()
+        kill(process, SIGCONT)
+        group.wait()
+        #expect(left.withLock { $0 } == nil)
     }
 
     @Test("a lease that is dropped is released")
