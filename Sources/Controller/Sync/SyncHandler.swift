@@ -189,6 +189,10 @@ package struct SyncHandler: JobHandler {
 
         // Nothing is said before all is done: an attempt that fails may be repeated.
         let unplaced = try unplacedFinding(account, in: connection)
+        var findings = findings
+        let shared = try hostsOnboardedTwice(account, in: connection)
+        if account.kind == .esxi, !shared.isEmpty { findings = findings.filter { $0.code != "managed_by_vcenter" } }
+        findings.formUnion(shared)
         for finding in findings.sorted(by: { ($0.subject, $0.code) < ($1.subject, $1.code) }) {
             context.log(
                 .finding, code: finding.code, subject: finding.subject, message: finding.message, fix: finding.fix)
@@ -203,6 +207,28 @@ package struct SyncHandler: JobHandler {
                 .finding, code: unplaced.code, subject: unplaced.subject, message: unplaced.message, fix: unplaced.fix)
         }
         try context.finish(in: connection)
+    }
+
+    /// A host that is onboarded by itself and is in a vCenter's inventory as well has its VMs counted twice.
+    private func hostsOnboardedTwice(_ account: Account, in connection: Connection) throws -> [SyncFinding] {
+        try connection.query(
+            """
+            SELECT h.name, c.name, c.kind = 'esxi' FROM host h
+            JOIN host o ON o.uuid = h.uuid AND o.account_id <> h.account_id
+            JOIN account a ON a.id = h.account_id
+            JOIN account c ON c.id = o.account_id AND c.kind <> a.kind
+            WHERE h.account_id = $1::bigint
+            """, account.id
+        ).map { row in
+            let host: String = try row.get(0)
+            let other: String = try row.get(1)
+            let (esxi, vcenter) = try row.get(2) ? (other, account.name) : (account.name, other)
+            return SyncFinding(
+                code: "managed_by_vcenter", subject: host,
+                message: "host \(host) of account \(esxi) is in the inventory of the vCenter account \(vcenter); "
+                    + "remove account \(esxi), or its VMs are counted twice",
+                fix: "wireloom account remove \(esxi)")
+        }
     }
 
     /// One finding that counts the unplaced addresses; each is in `vm list --unplaced`.
