@@ -1,4 +1,6 @@
 import Controller
+import IPAM
+import Inventory
 import Jobs
 import Postgres
 import Support
@@ -151,6 +153,42 @@ struct PassingOnTests {
         #expect(try sandbox.column("SELECT name FROM vm ORDER BY 1") == (times < 3 ? ["a", "b"] : ["a"]))
         #expect(
             try sandbox.queue.events(job.id).filter { $0.code == "unplaced" }.count == (times < 3 ? 1 : 0))
+    }
+
+    @Test("a sync holds no address and no placement while it waits for the locks of subnets")
+    func lockOrder() throws {
+        let (sandbox, vcenter) = try world([World.vm("a", "10.20.0.5/24"), World.vm("b", "10.20.0.6/24")])
+        try vcenter.change(World.vm("a", "10.20.0.7/24"))
+        try sandbox.sync("one")
+        // Now the first address of "a" is let go of, and "b" has another one as well.
+        try vcenter.change(World.vm("b", "10.20.0.8/24"))
+        let account = try sandbox.database.withConnection { try AccountTable.named("one", in: $0) }
+        let job = try sandbox.accounts.queueSync(account, acceptReleases: false).id
+        var configuration = Runner.Configuration(worker: "lock-order", width: 1)
+        configuration.only = [job]
+        let runner = Runner(
+            sandbox.queue, handlers: [SyncHandler(database: sandbox.database, secrets: sandbox.secrets)], configuration)
+        try sandbox.database.transaction { connection in
+            for row in try connection.query("SELECT id FROM subnet ORDER BY id") {
+                try AdvisoryLock.placement(subnet: row.get(0)).take(in: connection)
+            }
+            runner.start()
+            let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 7002 AND NOT granted"
+            let deadline = ContinuousClock.now + .seconds(120)
+            while try sandbox.column(waits) == ["0"] { try #require(ContinuousClock.now < deadline) }
+            try sandbox.database.transaction { other in
+                for table in ["address", "placement"] {
+                    #expect(throws: Never.self, "\(table)") {
+                        try other.query("SELECT ip FROM \(table) ORDER BY ip FOR UPDATE NOWAIT")
+                    }
+                }
+            }
+        }
+        let end = try runner.wait(for: [job]).first
+        runner.stop()
+        #expect(end?.error == nil)
+        #expect(
+            try held(sandbox) == ["a servers 10.20.0.7", "b servers 10.20.0.6", "b servers 10.20.0.8"])
     }
 
     @Test("an address is missed in successive readings only: one that says nothing ends the count")
