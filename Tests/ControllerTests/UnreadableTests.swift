@@ -39,10 +39,10 @@ struct UnreadableTests {
     }
 
     private func expectNothingChanges(
-        _ sandbox: Sandbox, _ vcenter: SimulatedVCenter, _ fault: SimulatedVCenter.Fault, _ name: String
+        _ sandbox: Sandbox, _ vcenter: SimulatedVCenter, _ faults: SimulatedVCenter.Fault..., name: String
     ) throws {
         let before = try sandbox.contents()
-        try vcenter.inject(fault)
+        for fault in faults { try vcenter.inject(fault) }
         let job = try #require(try sandbox.sync("one").first)
         #expect(job.error == nil, "\(name)")
         #expect(try sandbox.queue.events(job.id).contains { $0.code == "unreadable" }, "\(name)")
@@ -61,7 +61,7 @@ struct UnreadableTests {
             "runtime.connectionState", "runtime.inMaintenanceMode", "config.product.version",
         ] {
             try expectNothingChanges(
-                sandbox, vcenter, .missingOnHost("esx-1", path: path, fault: "NoPermission"), path)
+                sandbox, vcenter, .missingOnHost("esx-1", path: path, fault: "NoPermission"), name: path)
         }
     }
 
@@ -75,7 +75,7 @@ struct UnreadableTests {
         ] {
             for vm in ["a", "c"] {
                 try expectNothingChanges(
-                    sandbox, vcenter, .missing(vm: vm, path: path, fault: "NoPermission"), "\(path) of \(vm)")
+                    sandbox, vcenter, .missing(vm: vm, path: path, fault: "NoPermission"), name: "\(path) of \(vm)")
             }
         }
     }
@@ -87,7 +87,7 @@ struct UnreadableTests {
         let core = try #require(objects.switches["DC/dvs"])
         for path in ["name", "parent", "uuid", "config", "summary.hostMember"] {
             try expectNothingChanges(
-                sandbox, vcenter, .missingOnObject(core, path: path, fault: "NoPermission"), path)
+                sandbox, vcenter, .missingOnObject(core, path: path, fault: "NoPermission"), name: path)
         }
         for group in ["servers", "private", "up"] {
             let id = try #require(objects.portGroups["DC/dvs/\(group)"])
@@ -96,8 +96,15 @@ struct UnreadableTests {
                 // Some are not there to be hidden.
                 guard group == "up" || path != "tag" else { continue }
                 try expectNothingChanges(
-                    sandbox, vcenter, .missingOnObject(id, path: path, fault: "NoPermission"), "\(path) of \(group)")
+                    sandbox, vcenter, .missingOnObject(id, path: path, fault: "NoPermission"),
+                    name: "\(path) of \(group)")
             }
         }
+        // Each of the three tells an uplink by itself.
+        let uplink = try #require(objects.portGroups["DC/dvs/up"])
+        try expectNothingChanges(
+            sandbox, vcenter, .missingOnObject(core, path: "config", fault: "NoPermission"),
+            .missingOnObject(uplink, path: "config.uplink", fault: "NoPermission"),
+            .missingOnObject(uplink, path: "tag", fault: "NoPermission"), name: "all marks of an uplink")
     }
 }
