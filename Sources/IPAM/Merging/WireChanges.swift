@@ -65,9 +65,11 @@ struct WireChanges {
     private static let subnets = """
         SELECT 'subnet ' || (i.after ->> 'name') || CASE WHEN s.id IS NULL THEN ' is gone'
             WHEN to_jsonb(s) -> 'wire_id' <> i.after -> 'wire_id' THEN ' is on another wire now' ELSE ' was edited' END
-        FROM journal_images($1::bigint, 'subnet') i LEFT JOIN subnet s ON s.id::text = i.key
-        WHERE i.after IS NOT NULL AND NOT same_row(i.after, to_jsonb(s)) AND (i.before IS DISTINCT FROM i.after
-            OR EXISTS (SELECT FROM wire_journal j WHERE j.id = $1 AND i.key::bigint = ANY (j.united)))
+        FROM journal_images($1::bigint, 'subnet') i JOIN wire_journal j ON j.id = $1
+        LEFT JOIN subnet s ON s.id::text = i.key
+        -- One that took another in is filled again as it was, so it must be as it was left, even if it was not changed.
+        WHERE i.after IS NOT NULL AND NOT same_row(i.after, to_jsonb(s))
+            AND (i.before IS DISTINCT FROM i.after OR i.key::bigint = ANY (j.united))
         """
 
     /// A subnet on a wire that would go.
