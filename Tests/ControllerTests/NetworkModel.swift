@@ -10,6 +10,8 @@ struct NetworkModel {
     }
 
     struct Subnet {
+        /// The database's, to know a subnet again whatever it is called.
+        var id: Int64 = 0
         var name: String
         var wire: String
         var vlan: Int
@@ -19,20 +21,33 @@ struct NetworkModel {
         var reservations: [(range: AddressRange, owner: String)] = []
         /// Held, or (with neither) quarantined.
         var records: [IPAddress: Record] = [:]
+        /// Another one after each change of the pools, and of the reservations.
+        var poolStamp = 0
+        var reservationStamp = 0
 
         func isReserved(_ ip: IPAddress) -> Bool { reservations.contains { $0.range.contains(ip) } }
     }
 
     struct Adapter {
         let name: String
-        let ip: IPAddress
-        let wire: String
-        let vlan: Int
+        var ip: IPAddress
+        var `switch`: String
+        var vlan: Int
         var place: String?
     }
 
+    var wires: Set<String> = []
+    /// The wire of each switch.
+    var links: [String: String] = [:]
     var subnets: [String: Subnet] = [:]
     var adapters: [Adapter] = []
+    var merges: [Merge] = []
+    var stamps = 0
+
+    mutating func stamp() -> Int {
+        stamps += 1
+        return stamps
+    }
 
     // MARK: Questions
 
@@ -49,7 +64,7 @@ struct NetworkModel {
         }
     }
 
-    private func addresses(_ range: AddressRange) -> [IPAddress] {
+    func addresses(_ range: AddressRange) -> [IPAddress] {
         (0..<range.count).compactMap { range.first.advanced(by: $0) }
     }
 
@@ -96,15 +111,15 @@ struct NetworkModel {
             !edges.contains(where: { subnet.records[$0].map { $0 != Record() } ?? false })
         else { return false }
         subnets[name] = nil
-        for (part, name) in zip(parts, names) {
+        for (index, (part, name)) in zip(parts, names).enumerated() {
             subnets[name] = Subnet(
-                name: name, wire: subnet.wire, vlan: subnet.vlan, cidr: part,
+                id: index == 0 ? subnet.id : 0, name: name, wire: subnet.wire, vlan: subnet.vlan, cidr: part,
                 gateway: subnet.gateway.flatMap { part.contains($0) ? $0 : nil },
                 pools: subnet.pools.compactMap { $0.intersection(part.usable) },
                 reservations: subnet.reservations.compactMap { reservation in
                     reservation.range.intersection(part.range).map { ($0, reservation.owner) }
                 },
-                records: subnet.records.filter { part.contains($0.key) })
+                records: subnet.records.filter { part.contains($0.key) }, poolStamp: stamp(), reservationStamp: stamp())
         }
         place()
         return true
@@ -127,11 +142,12 @@ struct NetworkModel {
         }
         for name in names { subnets[name] = nil }
         subnets[name] = Subnet(
-            name: name, wire: parts[0].wire, vlan: parts[0].vlan, cidr: whole,
+            id: parts[0].id, name: name, wire: parts[0].wire, vlan: parts[0].vlan, cidr: whole,
             gateway: parts.compactMap(\.gateway).first,
             pools: parts.flatMap(\.pools).compactMap { $0.intersection(whole.usable) },
             reservations: parts.flatMap(\.reservations),
-            records: parts.reduce(into: [:]) { $0.merge($1.records) { first, _ in first } })
+            records: parts.reduce(into: [:]) { $0.merge($1.records) { first, _ in first } }, poolStamp: stamp(),
+            reservationStamp: stamp())
         place()
         return true
     }
@@ -150,12 +166,16 @@ struct NetworkModel {
             !subnet.pools.contains(where: range.overlaps)
         else { return false }
         subnets[name]?.pools.append(range)
+        let mark = stamp()
+        subnets[name]?.poolStamp = mark
         return true
     }
 
     mutating func removePool(_ range: AddressRange, of name: String) -> Bool {
         guard let subnet = subnets[name], subnet.pools.contains(where: range.overlaps) else { return false }
         subnets[name]?.pools = subnet.pools.flatMap { $0.subtracting(range) }
+        let mark = stamp()
+        subnets[name]?.poolStamp = mark
         return true
     }
 
@@ -165,6 +185,8 @@ struct NetworkModel {
             !subnet.records.contains(where: { range.contains($0.key) && $0.value.owner.map { $0 != owner } ?? false })
         else { return false }
         subnets[name]?.reservations.append((range, owner))
+        let mark = stamp()
+        subnets[name]?.reservationStamp = mark
         return true
     }
 
@@ -173,6 +195,8 @@ struct NetworkModel {
         let touched = subnet.reservations.filter { $0.range.overlaps(range) }
         guard !touched.isEmpty, touched.allSatisfy({ range.contains($0.range) }) else { return false }
         subnets[name]?.reservations.removeAll { range.contains($0.range) }
+        let mark = stamp()
+        subnets[name]?.reservationStamp = mark
         return true
     }
 
@@ -194,11 +218,11 @@ struct NetworkModel {
 
     /// Every adapter's address is in the one subnet of its wire and VLAN that contains it, or in none. What it held
     /// elsewhere is let go of once it has a place; while it has none, it is kept.
-    private mutating func place() {
+    mutating func place() {
         for index in adapters.indices {
             let adapter = adapters[index]
             let place = subnets.values.first {
-                $0.wire == adapter.wire && $0.vlan == adapter.vlan && $0.cidr.contains(adapter.ip)
+                $0.wire == links[adapter.switch] && $0.vlan == adapter.vlan && $0.cidr.contains(adapter.ip)
             }?.name
             adapters[index].place = place
             guard let place else { continue }

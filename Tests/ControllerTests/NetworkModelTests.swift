@@ -2,6 +2,7 @@ import Addressing
 import Controller
 import Foundation
 import IPAM
+import Jobs
 import Postgres
 import Support
 import Testing
@@ -16,7 +17,7 @@ import Testing
     func agree(family: IPAddress.Family, seed: Int) throws {
         var walk = try Walk(family, seed: UInt64(seed))
         for step in 1...Self.steps {
-            let what = try walk.step()
+            let what = try walk.advance()
             let place: Comment = "seed \(seed), step \(step): \(what)"
             try #require(walk.agreed, place)
             try #require(try NetworkModel.lines(of: walk.sandbox) == walk.model.lines, place)
@@ -40,27 +41,80 @@ private struct Walk {
     var done = 0
     private let plan: Plan
     private var generator: SplitMix
-    private let wires = ["one", "two"]
     private let owners = ["ann", "bob"]
     private var fresh = 0
+    private let vcenter: SimulatedVCenter
+    private var scenario: Scenario
+
+    private static let switches = ["dvs-one", "dvs-two", "dvs-three"]
+    private static let vlans = [1, 2]
+    private var wires: [String] { model.wires.sorted() }
 
     init(_ family: IPAddress.Family, seed: UInt64) throws {
         plan = Plan(family: family)
         generator = SplitMix(state: seed)
         sandbox = try Sandbox()
-        let adapters = try SyntheticAdapters(sandbox)
-        for wire in wires {
+        var scenario = Scenario(name: "acme")
+        scenario.datacenters = [
+            .init(
+                "DC", clusters: [.init("C", hosts: [.init("esx-1")])],
+                switches: Self.switches.map { name in
+                    .init(
+                        name, hosts: ["esx-1"],
+                        portGroups: Self.vlans.map { .init("\(name)-\($0)", vlan: $0) })
+                })
+        ]
+        self.scenario = scenario
+        vcenter = try SimulatedVCenter(scenario)
+        for _ in 0..<8 {
+            if let adapter = fresh(of: plan) { add(adapter) }
+        }
+        try vcenter.become(self.scenario)
+        try sandbox.onboard(vcenter, as: "acme")
+        try sandbox.sync("acme")
+        for item in Self.switches {
+            let wire = String(item.dropFirst(4))
             try sandbox.networks.createWire(name: wire, site: nil)
-            try adapters.link(wire, vlans: [1, 2])
+            _ = try sandbox.networks.link(switch: item, account: "acme", host: nil, toWire: wire, native: .one)
+            model.wires.insert(wire)
+            model.links[item] = wire
         }
-        for index in 0..<8 {
-            let adapter = NetworkModel.Adapter(
-                name: "vm\(index)", ip: plan.ip(UInt128(pick(0..<256))), wire: pick(wires), vlan: pick([1, 1, 2]),
-                place: nil)
-            guard !model.adapters.contains(where: { $0.ip == adapter.ip }) else { continue }
-            model.adapters.append(adapter)
-            try adapters.add(adapter.name, adapter.ip, on: adapter.wire, vlan: adapter.vlan)
+        // The wires that the first sync made for the switches go.
+        try sandbox.sync("acme")
+    }
+
+    /// An adapter of a new VM with an address that no other one has.
+    private mutating func fresh(of plan: Plan) -> NetworkModel.Adapter? {
+        fresh += 1
+        let adapter = NetworkModel.Adapter(
+            name: "vm\(fresh)", ip: plan.ip(UInt128(pick(0..<256))), switch: pick(Self.switches),
+            vlan: pick([1, 1, 2]),
+            place: nil)
+        return model.adapters.contains { $0.ip == adapter.ip } ? nil : adapter
+    }
+
+    private mutating func add(_ adapter: NetworkModel.Adapter) {
+        model.appear(adapter)
+        scenario[vm: adapter.name] = machine(adapter)
+    }
+
+    private func machine(_ adapter: NetworkModel.Adapter) -> Scenario.VM {
+        .init(
+            adapter.name, on: "esx-1", network: .distributed(adapter.switch, "\(adapter.switch)-\(adapter.vlan)"),
+            addresses: [.init("\(adapter.ip)/\(plan.family == .v4 ? 24 : 120)")])
+    }
+
+    /// One step, after which the model knows the database's ids.
+    mutating func advance() throws -> String {
+        let before = model
+        let what = try step()
+        let rows = try sandbox.database.withConnection { connection in
+            try connection.query("SELECT name, id FROM subnet").map { row in
+                (try row.get(0, as: String.self), try row.get(1, as: Int64.self))
+            }
         }
+        model.settle(Dictionary(uniqueKeysWithValues: rows), since: before)
+        return what
     }
 
     private mutating func pick<Elements: Collection>(_ elements: Elements) -> Elements.Element {
@@ -95,7 +149,7 @@ private struct Walk {
         guard let some = names.isEmpty ? nil : pick(names), let subnet = model.subnets[some], pick(0..<12) > 1 else {
             return try create()
         }
-        switch pick(0..<17) {
+        switch pick(0..<25) {
         case 0:
             let force = pick([true, false])
             try both(model.delete(some, force: force)) { _ = try networks.deleteSubnet(some, force: force) }
@@ -164,16 +218,78 @@ private struct Walk {
             let allocator = sandbox.allocator
             try both(model.release(ip, of: some)) { try allocator.release([ip], ofSubnet: some) }
             return "release \(ip) of \(some)"
+        case 14, 15: return try mergeWires()
+        case 16, 23, 24:
+            let networks = sandbox.networks
+            try both(model.undo()) { _ = try networks.undoWires() }
+            return "undo the last merge"
+        case 17:
+            let name = "wire\(fresh)"
+            fresh += 1
+            try both(model.createWire(name)) { try networks.createWire(name: name, site: nil) }
+            return "create wire \(name)"
+        case 18, 19: return try sync()
         default:
             return try allocate(some)
         }
     }
 
+    private mutating func mergeWires() throws -> String {
+        let names = Array(wires.shuffled(using: &generator).prefix(pick([2, 2, 3])))
+        let target = pick([names[0], names[0], pick(wires), "wire\(fresh)"])
+        fresh += 1
+        let before = model
+        let networks = sandbox.networks
+        var entry: Int64?
+        try both(model.mergeWires(names, into: target)) { entry = try networks.mergeWires(names, into: target).entry }
+        if let entry { model.recorded(entry, names, into: target, after: before) }
+        return "merge the wires \(names) into \(target)"
+    }
+
+    /// Something changes upstream, and is synced for as long as it takes to be believed.
+    private mutating func sync() throws -> String {
+        let what: String
+        let some = model.adapters.isEmpty ? nil : pick(model.adapters)
+        switch (pick(0..<5), some) {
+        case (0, let some?):
+            let (item, vlan) = (pick(Self.switches), pick(Self.vlans))
+            model.plug(some.name, into: item, vlan: vlan)
+            what = "\(some.name) is plugged into VLAN \(vlan) of \(item)"
+        case (1, let some?):
+            let ip = plan.ip(UInt128(pick(0..<256)))
+            guard !model.adapters.contains(where: { $0.ip == ip }) else { return "nothing" }
+            model.readdress(some.name, ip)
+            what = "\(some.name) has \(ip) now, and no more \(some.ip)"
+        case (2, let some?):
+            model.vanish(some.name)
+            what = "\(some.name) is gone"
+        case (3, _):
+            guard let adapter = fresh(of: plan) else { return "nothing" }
+            model.appear(adapter)
+            what = "\(adapter.name) appears with \(adapter.ip) in VLAN \(adapter.vlan) of \(adapter.switch)"
+        default: what = "nothing upstream"
+        }
+        scenario.vms = model.adapters.map(machine)
+        try vcenter.become(scenario)
+        for _ in 0..<2 {
+            let jobs = try sandbox.sync("acme", acceptReleases: true)
+            agreed = jobs.allSatisfy { $0.state == .succeeded || $0.state == .findings }
+        }
+        done += 1
+        return "sync: \(what)"
+    }
+
     private mutating func create() throws -> String {
         let bits = pick([3, 4, 5, 6, 7])
-        let cidr = plan.cidr(UInt128(pick(0..<256)), bits: bits)
+        var cidr = plan.cidr(UInt128(pick(0..<256)), bits: bits)
+        var vlan = pick([1, 2])
+        // Often one that another wire has, too, so that wires have something to unite.
+        if let twin = model.subnets.values.map(\.name).sorted().randomElement(using: &generator), pick([true, false]) {
+            cidr = model.subnets[twin]?.cidr ?? cidr
+            vlan = model.subnets[twin]?.vlan ?? vlan
+        }
         var subnet = NetworkModel.Subnet(
-            name: pick(["a", "b", "c", "d"]) + String(fresh % 7), wire: pick(wires), vlan: pick([1, 2]), cidr: cidr)
+            name: pick(["a", "b", "c", "d"]) + String(fresh % 7), wire: pick(wires), vlan: vlan, cidr: cidr)
         fresh += 1
         subnet.gateway = pick([nil, cidr.usable.first])
         if let pool = cidr.usable.intersection(range(in: cidr)), pick([true, true, false]) { subnet.pools = [pool] }
