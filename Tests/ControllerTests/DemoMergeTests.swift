@@ -53,6 +53,20 @@ struct DemoMergeTests {
         #expect(try world.sandbox.rowVersions() == before)
         #expect(try world.violations() == [])
         #expect(try untrue() == [])
+        try expectNoOp()
+    }
+
+    /// What is exported changes nothing when it is applied.
+    private func expectNoOp(sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let networks = world.sandbox.networks
+        let rehearsal = NetworkService(database: world.sandbox.database, actor: world.sandbox.actor, rehearses: true)
+        let changes = try rehearsal.apply(NetworkFile(yaml: networks.export()), prune: true).changes
+        #expect(changes.map(\.sentence) == [], sourceLocation: sourceLocation)
+    }
+
+    /// Where every address is, or why in no subnet.
+    private func placements() throws -> [String] {
+        try world.column("SELECT to_jsonb(p)::text FROM placement p ORDER BY 1")
     }
 
     /// Placements that break I3.
@@ -100,7 +114,9 @@ struct DemoMergeTests {
         let depots = try world.merge("depot-a", "depot-b", into: "depot")
         #expect(depots.steps.contains { $0.action == .unite && $0.name == "depot-a" })
         #expect(try wires() == ["campus", "depot", lab, "lab-esxi/lab-esxi.example.com/vSwitch1", "tokyo-core"])
+        try expectNoOp()
         try sync()
+        let asDepot = try placements()
         #expect(try links().contains("lyon vSwitch2 lyon-2 depot"))
         #expect(try reason("stock-1") == ["depot-a"])
         #expect(try wires().contains { $0.hasPrefix("depot-") } == false)
@@ -108,6 +124,7 @@ struct DemoMergeTests {
         // All of it onto the campus: what was on another wire is at home now, without a visit to any vCenter.
         let campus = try world.merge("depot", lab, into: "campus")
         #expect(campus.placed.map { "\($0.name) \($0.subnet)" } == ["legacy-1 legacy"])
+        try expectNoOp()
         #expect(try reason("legacy-1") == ["legacy"] && reason("backup-1") == ["vlan_mismatch"])
         // An account without a site is never linked to this wire by evidence, so the link is a person's now.
         #expect(campus.steps.contains { $0.action == .note && $0.sentence.contains("vSwitch0 (lab-esxi") })
@@ -115,7 +132,9 @@ struct DemoMergeTests {
         let subnets = try world.subnets()
         #expect(merged.contains("lab-esxi vSwitch0 lab-esxi campus") && merged.contains("lyon vSwitch2 lyon-2 campus"))
         #expect(subnets.contains("campus: \(lab):192.168.50.0/24:1 192.168.50.0/24"))
+        let asCampus = try placements()
         try sync()
+        #expect(try placements() == asCampus)
         #expect(try links() == merged)
         #expect(try world.subnets() == subnets)
         #expect(try wires() == ["campus", "lab-esxi/lab-esxi.example.com/vSwitch1", "tokyo-core"])
@@ -124,16 +143,20 @@ struct DemoMergeTests {
         #expect(undone.unplaced.map(\.name) == ["legacy-1"])
         #expect(try reason("backup-1") == ["other_wire"] && reason("legacy-1") == ["other_wire"])
         #expect(try world.addresses().filter { $0.hasPrefix("legacy") } == [])
+        #expect(try placements() == asDepot)
+        try expectNoOp()
         #expect(try untrue() == [])
         #expect(try world.violations() == [])
         try sync()
         #expect(
             try links().contains("lyon vSwitch2 lyon-2 depot") && links().contains("lab-esxi vSwitch0 lab-esxi \(lab)"))
         #expect(try reason("stock-1") == ["depot-a"])
+        #expect(try placements() == asDepot)
 
         // The tie is back, and so is everything else, as it was before the first merge.
         _ = try world.sandbox.networks.undoWires()
         #expect(try reason("stock-1") == ["no_link"])
+        try expectNoOp()
         try sync()
         #expect(try world.state() == start)
     }

@@ -8,11 +8,18 @@ import Testing
 /// A sync places again only what it believes to be concerned: it must come to what placing everything comes to.
 @Suite("What a sync places again", .serialized)
 struct TouchTests {
-    private func campus(_ sandbox: Sandbox) throws {
+    private func campus(_ sandbox: Sandbox, _ family: IPAddress.Family) throws {
         try sandbox.networks.createWire(name: "campus", site: nil)
         try sandbox.subnet("management", on: "campus", "10.10.0.0/24", vlan: 10)
-        try sandbox.subnet("servers", on: "campus", "10.20.0.0/24", vlan: 20)
-        try sandbox.subnet("apps", on: "campus", "10.30.0.0/24", vlan: 30)
+        try sandbox.subnet("servers", on: "campus", family.text("10.20.0.0/24"), vlan: 20)
+        try sandbox.subnet("apps", on: "campus", family.text("10.30.0.0/24"), vlan: 30)
+    }
+
+    private func vm(
+        _ name: String, _ address: String, _ family: IPAddress.Family, on host: String = "esx-1",
+        group: String = "servers"
+    ) -> Scenario.VM {
+        World.vm(name, .init(family.text(address)), on: host, group: group)
     }
 
     private func expectSettled(_ sandbox: Sandbox, after change: String) throws {
@@ -33,15 +40,15 @@ struct TouchTests {
         #expect(try sandbox.contents() == before, "after \(change)")
     }
 
-    @Test("after each change upstream, placing everything again would change nothing")
-    func changes() throws {
+    @Test("after each change upstream, placing everything again would change nothing", arguments: Plan.families)
+    func changes(family: IPAddress.Family) throws {
         let sandbox = try Sandbox()
-        try campus(sandbox)
+        try campus(sandbox, family)
         let scenario = World.scenario(
             "one",
             vms: [
-                World.vm("a", "10.20.0.5/24"), World.vm("b", "10.20.0.5/24"), World.vm("c", "10.30.0.7/24"),
-                World.vm("d", "10.20.0.9/24", group: "apps"), World.vm("e", "10.99.0.1/24", on: "esx-2"),
+                vm("a", "10.20.0.5/24", family), vm("b", "10.20.0.5/24", family), vm("c", "10.30.0.7/24", family),
+                vm("d", "10.20.0.9/24", family, group: "apps"), vm("e", "10.99.0.1/24", family, on: "esx-2"),
             ], hosts: 2)
         let vcenter = try SimulatedVCenter(scenario)
         try sandbox.onboard(vcenter, as: "one")
@@ -55,47 +62,49 @@ struct TouchTests {
         next.datacenters[0].switches[0].portGroups[1].vlan = 30
         try vcenter.become(next)
         try sync("another VLAN of a port group")
-        #expect(try sandbox.placements(of: "one").contains("c 10.30.0.7 -> apps"))
+        #expect(try sandbox.placements(of: "one").contains(family.text("c 10.30.0.7 -> apps")))
 
         next.datacenters[0].switches[0].portGroups[1].vlan = 20
-        next[vm: "d"] = World.vm("d", "10.20.0.9/24")
+        next[vm: "d"] = vm("d", "10.20.0.9/24", family)
         try vcenter.become(next)
         try sync("another port group of an adapter")
-        #expect(try sandbox.placements(of: "one").contains("d 10.20.0.9 -> servers"))
+        #expect(try sandbox.placements(of: "one").contains(family.text("d 10.20.0.9 -> servers")))
 
         try vcenter.setPower(of: "a", .off)
         try sync("the holder of a contested address going off")
-        #expect(try sandbox.placements(of: "one").contains("b 10.20.0.5 -> servers"))
+        #expect(try sandbox.placements(of: "one").contains(family.text("b 10.20.0.5 -> servers")))
 
-        try vcenter.setGuest(of: "e", [.init(["10.20.0.10/24"])])
+        try vcenter.setGuest(of: "e", [.init([.init(family.text("10.20.0.10/24"))])])
         try sync("another address of an adapter")
-        #expect(try sandbox.placements(of: "one").contains("e 10.20.0.10 -> servers"))
+        #expect(try sandbox.placements(of: "one").contains(family.text("e 10.20.0.10 -> servers")))
 
         try vcenter.remove("b")
         try sync("a VM gone")
         try sync("a VM gone for good")
-        #expect(try sandbox.placements(of: "one").contains("a 10.20.0.5 -> servers"))
+        #expect(try sandbox.placements(of: "one").contains(family.text("a 10.20.0.5 -> servers")))
     }
 
-    @Test("a placement that is missing, holds nothing or is about a lost subnet is made good by the next sync")
-    func repairs() throws {
+    @Test(
+        "a placement that is missing, holds nothing or is about a lost subnet is made good by the next sync",
+        arguments: Plan.families)
+    func repairs(family: IPAddress.Family) throws {
         let sandbox = try Sandbox()
-        try campus(sandbox)
+        try campus(sandbox, family)
         let vcenter = try SimulatedVCenter(
             World.scenario(
                 "one",
                 vms: [
-                    World.vm("a", "10.20.0.5/24"), World.vm("b", "10.20.0.6/24"),
-                    World.vm("c", "10.30.0.7/24"), World.vm("d", "10.20.0.8/24"),
+                    vm("a", "10.20.0.5/24", family), vm("b", "10.20.0.6/24", family),
+                    vm("c", "10.30.0.7/24", family), vm("d", "10.20.0.8/24", family),
                 ]))
         try sandbox.onboard(vcenter, as: "one")
         try sandbox.sync("one")
         let expected = [
             "a 10.20.0.5 -> servers", "b 10.20.0.6 -> servers", "c 10.30.0.7 -> no_subnet", "d 10.20.0.8 -> servers",
-        ]
+        ].map(family.text)
         try sandbox.database.withConnection { connection in
-            try connection.execute("DELETE FROM placement WHERE ip = '10.20.0.5'")
-            try connection.execute("DELETE FROM address WHERE ip = '10.20.0.6'")
+            try connection.execute(family.text("DELETE FROM placement WHERE ip = '10.20.0.5'"))
+            try connection.execute(family.text("DELETE FROM address WHERE ip = '10.20.0.6'"))
             // Of the subnet's placements, only the reason that tells of it is left.
             try connection.execute("DELETE FROM subnet WHERE name = 'apps'")
         }
@@ -132,5 +141,17 @@ struct TouchTests {
         #expect(try sandbox.placements(of: "two") == ["far 10.10.0.200 -> \(subnet)"])
         #expect(try sandbox.column("SELECT sync_ips FROM vm WHERE name = 'far'") == ["-"])
         try expectSettled(sandbox, after: "the other account's sync")
+    }
+}
+
+extension IPAddress.Family {
+    /// A text with IPv4 addresses in it, of /24 or no length, or the same with IPv6 ones, of /64.
+    fileprivate func text(_ text: String) -> String {
+        guard self == .v6 else { return text }
+        return text.replacing(#/(\d+)\.(\d+)\.(\d+)\.(\d+)(\/24)?/#) { match in
+            let (_, a, b, c, d, length) = match.output
+            let address = "fd00:\(a):\(b):\(c)::\(d)"
+            return (IPAddress(address)?.description ?? address) + (length == nil ? "" : "/64")
+        }
     }
 }
