@@ -12,12 +12,21 @@ package struct Listing: Sendable {
         package let shrinks: Bool
         /// Shows the row's counts as a bar; see ``Utilisation``.
         package let isBar: Bool
+        /// Between the items of a text that is a list of them.
+        package let separator: Character?
+        /// What every value begins with, and a table leaves out.
+        package let prefix: String
 
-        package init(_ title: String, _ field: String, shrinks: Bool = false, isBar: Bool = false) {
+        package init(
+            _ title: String, _ field: String, shrinks: Bool = false, isBar: Bool = false, separator: Character? = nil,
+            without prefix: String = ""
+        ) {
             self.title = title
             self.field = field
             self.shrinks = shrinks
             self.isBar = isBar
+            self.separator = separator
+            self.prefix = prefix
         }
 
         /// How much of a row's addresses is what.
@@ -116,7 +125,7 @@ extension Listing {
             """,
         columns: [
             .init("ACCOUNT", "account"), .init("NAME", "name"), .init("CLUSTER", "cluster"),
-            .init("STATE", "connection_state"), .init("ADDRESSES", "addresses", shrinks: true),
+            .init("STATE", "connection_state"), .init("ADDRESSES", "addresses"),
         ])
 
     /// `$1` account, `$2` switch name or id.
@@ -192,8 +201,9 @@ extension Listing {
             ORDER BY a.name, v.name, v.id
             """,
         columns: [
-            .init("ACCOUNT", "account"), .init("NAME", "name"), .init("HOST", "host"), .init("POWER", "power_state"),
-            .init("ADDRESSES", "nics", shrinks: true), .init("SYNC_IPS", "sync_ips", shrinks: true),
+            .init("ACCOUNT", "account"), .init("NAME", "name", shrinks: true), .init("HOST", "host", shrinks: true),
+            .init("POWER", "power_state", without: "powered"), .init("ADDRESSES", "nics"),
+            .init("SYNC_IPS", "sync_ips", separator: ","),
         ])
 
     /// `$1` wire name or id.
