@@ -9,12 +9,13 @@ struct Wireloom: ParsableCommand {
         discussion: """
             Onboard an account, sync it, and see where every address belongs:
 
-              wireloom account add paris --url vcenter.example.com --username ops --password-stdin
+              wireloom account add paris --url vc.example.com --username ops --password-stdin
               wireloom sync --all --wait
               wireloom vm list --unplaced
 
-            Without --database-url or WIRELOOM_DATABASE_URL, a private PostgreSQL under WIRELOOM_HOME (default
-            ~/.wireloom, as root /var/lib/wireloom) is created and started when it is first needed.
+            Without --database-url or WIRELOOM_DATABASE_URL, a private PostgreSQL under \
+            WIRELOOM_HOME (default ~/.wireloom, as root /var/lib/wireloom) is created and \
+            started when it is first needed.
             """,
         version: "0.1.0",
         subcommands: [

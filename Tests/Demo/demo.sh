@@ -25,7 +25,12 @@ trap 'exit 130' INT TERM
 
 if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
-run() { printf '$ wireloom'; printf ' %s' "$@"; printf '\n'; "$WIRELOOM" "$@"; }
+run() {
+    printf '$ wireloom'
+    for word in "$@"; do case $word in *' '*) printf ' "%s"' "$word" ;; *) printf ' %s' "$word" ;; esac; done
+    printf '\n'
+    "$WIRELOOM" "$@"
+}
 field() { sed -n "s/.*\"$2\":\"\\([^\"]*\\)\".*/\\1/p" "$work/$1.json"; }
 
 say "Three vCenters and an ESXi host start (govmomi's simulator, one process each)"

@@ -63,7 +63,24 @@ struct DemoTests {
             #expect(result.status == 0, "\(result.errors)")
             try check(tool, expected, round: round)
         }
+        try explains(tool)
         withExtendedLifetime(running) {}
+    }
+
+    private func explains(_ tool: CommandLineTool) throws {
+        let copy = try tool.run("explain", "vm", "web-2-copy")
+        #expect(copy.status == 0, "\(copy.errors)")
+        #expect(copy.output.contains("-> switch dvs-core -> wire campus\n"), "\(copy.output)")
+        #expect(copy.output.contains("10.20.0.12: held_by_other: The address 10.20.0.12 is held by VM web-2 (paris)."))
+        let original = try tool.run("explain", "vm", "web-2", "--account", "paris")
+        #expect(original.output.contains("10.20.0.12: placed in subnet "), "\(original.output)")
+        #expect(try tool.run("explain", "vm", "nobody").status == 65)
+        let wire = try tool.run("explain", "wire", "campus")
+        #expect(wire.output.contains("distributed switch dvs-core"), "\(wire.output)")
+        #expect(wire.output.contains("why: linked by evidence"))
+        let list = try tool.run("vm", "list")
+        #expect(list.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+        #expect(list.output.contains("10.20.0.12") && !list.output.contains("10.20.0.…"), "\(list.output)")
     }
 
     private func check(_ tool: CommandLineTool, _ expected: Expected, round: Int) throws {

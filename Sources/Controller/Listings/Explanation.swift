@@ -68,6 +68,45 @@ package enum Explanation {
         return lines
     }
 
+    /// Each adapter of the VMs of this name, id or UUID, and where each address of it belongs; empty where there is none.
+    package static func virtualMachine(_ name: String, account: String?, in connection: Connection) throws -> [String] {
+        var lines: [String] = []
+        for vm in try Listing.virtualMachines.rows([account, name, nil], in: connection) {
+            let facts = [
+                vm["host"].text.map { "host \($0)" }, vm["power_state"].text,
+                vm["template"] == .bool(true) ? "template" : nil, vm["missing"] == .bool(true) ? "missing" : nil,
+                vm["uuid"].text.map { "instance UUID \($0)" },
+            ]
+            lines.append(
+                "VM \(vm["name"].text ?? "") (\(vm["id"].text ?? "")) of account \(vm["account"].text ?? ""): "
+                    + facts.compactMap { $0 }.joined(separator: ", "))
+            let reasons = Dictionary(grouping: vm["unplaced"].elements) { $0["ip"].text ?? "" }
+            for nic in vm["nics"].elements {
+                let mac = nic["mac"].text.map { " (\($0))" } ?? ""
+                let path = [
+                    nic["portgroup"].text.map { "port group \($0)" } ?? "no port group",
+                    nic["switch"].text.map { "switch \($0)" }, nic["wire"].text.map { "wire \($0)" } ?? "no wire",
+                ]
+                lines.append(
+                    "  adapter \(nic["device"].text ?? "")\(mac): " + path.compactMap { $0 }.joined(separator: " -> "))
+                if nic["addresses"].elements.isEmpty { lines.append("    reports no address") }
+                for address in nic["addresses"].elements {
+                    lines += explain(address, reasons[address["ip"].text ?? ""] ?? [])
+                }
+            }
+            if vm["nics"].elements.isEmpty { lines.append("  has no network adapter") }
+        }
+        return lines
+    }
+
+    private static func explain(_ address: JSONValue, _ reasons: [JSONValue]) -> [String] {
+        let ip = "\(address["ip"].text ?? "")\(address["live"] == .bool(true) ? "" : ", last seen")"
+        if let subnet = address["subnet"].text { return ["    \(ip): placed in subnet \(subnet), and held there"] }
+        guard let reason = reasons.first else { return ["    \(ip): not placed yet; a sync does that"] }
+        let fixes = (reason["fix"].text ?? "").split(separator: "\n").map { "      $ \($0)" }
+        return ["    \(ip): \(reason["reason"].text ?? ""): \(reason["message"].text ?? "")"] + fixes
+    }
+
     /// Empty where there is no such switch.
     package static func `switch`(_ name: String, account: String?, in connection: Connection) throws -> [String] {
         var lines: [String] = []

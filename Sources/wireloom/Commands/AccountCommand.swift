@@ -47,6 +47,12 @@ struct TrustOptions: ParsableArguments {
 struct Interval: ExpressibleByArgument {
     let duration: Duration
 
+    var defaultValueDescription: String {
+        let seconds = duration.components.seconds
+        let unit = [(86_400, "d"), (3600, "h"), (60, "m")].first { seconds >= $0.0 && seconds % $0.0 == 0 } ?? (1, "s")
+        return "\(seconds / unit.0)\(unit.1)"
+    }
+
     init(_ duration: Duration) {
         self.duration = duration
     }
@@ -74,9 +80,10 @@ extension AccountCommand {
         static let configuration = CommandConfiguration(
             abstract: "Onboard a vCenter or an ESXi host.",
             discussion: """
-                Logs in, reads the endpoint's identity and stores the password sealed. Nothing is stored if any of it fails.
+                Logs in, reads the endpoint's identity and stores the password sealed. \
+                Nothing is stored if any of it fails.
 
-                  wireloom account add paris --url vc1.example.com --username ops@vsphere.local \\
+                  wireloom account add paris --url vc1.example.com --username ops \\
                       --password-stdin --ca-file vc1-ca.pem < password.txt
                 """)
 
@@ -87,8 +94,8 @@ extension AccountCommand {
         @Flag(help: "Read the password from standard input.") var passwordStdin = false
         @OptionGroup var trust: TrustOptions
         @Option(help: "A label; automatic decisions consider only wires of this site or of none.") var site: String?
-        @Option(help: "How often to sync.") var every: Interval?
-        @Option(help: "How long what vanished keeps its addresses.") var grace: Interval?
+        @Option(help: "How often to sync, as 90s, 10m, 1h; default 10m.") var every: Interval?
+        @Option(help: "How long what vanished keeps its addresses; default 1h.") var grace: Interval?
         @Option(help: "Do not look at addresses in this prefix; may be repeated.") var ignore: [String] = []
 
         func validate() throws {
@@ -163,14 +170,14 @@ extension AccountCommand {
             abstract: "Change an account; a new way to reach it is tried first.")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "Its name or id.") var name: String
-        @Option var rename: String?
-        @Option var url: String?
-        @Option var username: String?
+        @Option(help: "Another name.") var rename: String?
+        @Option(help: "Another address of the same endpoint.") var url: String?
+        @Option(help: "Another user.") var username: String?
         @Flag(help: "Read a new password from standard input.") var passwordStdin = false
         @OptionGroup var trust: TrustOptions
         @Option(help: "An empty text takes the site away.") var site: String?
-        @Option var every: Interval?
-        @Option var grace: Interval?
+        @Option(help: "How often to sync, as 90s, 10m, 1h.") var every: Interval?
+        @Option(help: "How long what vanished keeps its addresses.") var grace: Interval?
         @Option(help: "Replaces the list; an empty text empties it.") var ignore: [String] = []
         @Option(help: "on or off: ask hosts hourly what they see of the physical network, for wire suggest.")
         var networkHints: Toggle?

@@ -15,7 +15,7 @@ struct DoctorCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Find conflicts of addresses that nobody noticed yet.",
             discussion: """
-                two_reporters  two adapters report one address; or one that is off will, when it is on again
+                two_reporters  two adapters report one address, or will when one is on again
                 same_mac       different VMs have adapters with one MAC address
                 unseen         an address was allocated long ago, and no adapter reports it
                 in_pool        an adapter without a place reports an address of a pool

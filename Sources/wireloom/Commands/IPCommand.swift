@@ -55,7 +55,7 @@ struct IPCommand: ParsableCommand {
             discussion: "  wireloom ip release servers 10.20.0.100 10.20.0.101")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
-        @Argument var addresses: [String]
+        @Argument(help: "One or more.") var addresses: [String]
         @Option(help: "Refuse if they are allocated to somebody else.") var owner: String?
 
         func run() throws {

@@ -31,14 +31,14 @@ struct JobCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show one job.")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
-        @Argument var id: Int
+        @Argument(help: "A job's id.") var id: Int
         func run() throws { try show(.jobs, [nil, nil, id, nil], "job", String(id), options, format) }
     }
 
     struct Watch: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Follow a job until it ends.")
         @OptionGroup var options: GlobalOptions
-        @Argument var id: Int
+        @Argument(help: "A job's id.") var id: Int
 
         func run() throws {
             let rows = try Runtime.with(options) { runtime in
@@ -67,7 +67,7 @@ struct JobCommand: ParsableCommand {
     struct Log: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print what a job said.")
         @OptionGroup var options: GlobalOptions
-        @Argument var id: Int
+        @Argument(help: "A job's id.") var id: Int
 
         func run() throws {
             try Runtime.with(options) { runtime in
@@ -86,7 +86,7 @@ struct JobCommand: ParsableCommand {
     struct Cancel: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Stop a job, or take it from the queue.")
         @OptionGroup var options: GlobalOptions
-        @Argument var id: Int
+        @Argument(help: "A job's id.") var id: Int
 
         func run() throws {
             try Runtime.with(options) { runtime in
@@ -99,7 +99,7 @@ struct JobCommand: ParsableCommand {
     struct Retry: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Queue the work of an ended job again.")
         @OptionGroup var options: GlobalOptions
-        @Argument var id: Int
+        @Argument(help: "A job's id.") var id: Int
 
         func run() throws {
             try Runtime.with(options) { runtime in
@@ -137,8 +137,9 @@ struct SyncCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sync", abstract: "Queue a sync of accounts.",
         discussion: """
-            Without --wait the jobs run when `wireloom serve` takes them. With --wait they run here, unless a server takes
-            them first, and are followed to the end; the exit status is 1 when one failed.
+            Without --wait the jobs run when `wireloom serve` takes them. With --wait they \
+            run here, unless a server takes them first, and are followed to the end; the exit \
+            status is 1 when one failed.
 
               wireloom sync --all --wait
             """)

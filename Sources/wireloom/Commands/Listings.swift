@@ -87,7 +87,7 @@ struct HostCommand: ParsableCommand {
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
-        @Argument var name: String
+        @Argument(help: "A host's name, id or UUID.") var name: String
         func run() throws { try show(.hosts, [filter.account, name], "host", name, options, format) }
     }
 }
@@ -110,7 +110,7 @@ struct SwitchCommand: ParsableCommand {
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
-        @Argument var name: String
+        @Argument(help: "A switch's name or id.") var name: String
         func run() throws { try show(.switches, [filter.account, name], "switch", name, options, format) }
     }
 }
@@ -132,7 +132,7 @@ struct PortGroupCommand: ParsableCommand {
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
-        @Argument var name: String
+        @Argument(help: "A port group's name or id.") var name: String
         func run() throws { try show(.portGroups, [filter.account, name], "portgroup", name, options, format) }
     }
 }
@@ -183,7 +183,7 @@ struct VMCommand: ParsableCommand {
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
-        @Argument var name: String
+        @Argument(help: "A VM's name, id or UUID.") var name: String
         func run() throws { try show(.virtualMachines, [filter.account, name, nil], "vm", name, options, format) }
     }
 }

@@ -44,17 +44,49 @@ struct StatusCommand: ParsableCommand {
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "The evidence, the rules tried, the winner, and why the others lost.",
-        subcommands: [IP.self, Switch.self])
+        subcommands: [IP.self, VM.self, Switch.self, Wire.self])
 
     struct IP: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Who reports an address and where it belongs.")
         @OptionGroup var options: GlobalOptions
-        @Argument var address: String
+        @Argument(help: "An IPv4 or IPv6 address.") var address: String
 
         func run() throws {
             let ip = try typed { try IPAddress(parsing: address) }
             try Runtime.with(options) { runtime in
                 for line in try runtime.database.withConnection({ try Explanation.address(ip, in: $0) }) { print(line) }
+            }
+        }
+    }
+
+    struct VM: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Where each address of a VM belongs, or why it belongs nowhere.")
+        @OptionGroup var options: GlobalOptions
+        @OptionGroup var filter: AccountFilter
+        @Argument(help: "A VM's name, id or UUID.") var name: String
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let lines = try runtime.database.withConnection {
+                    try Explanation.virtualMachine(name, account: filter.account, in: $0)
+                }
+                if lines.isEmpty { throw Failure("there is no VM \"\(name)\"; see: wireloom vm list", status: 65) }
+                for line in lines { print(line) }
+            }
+        }
+    }
+
+    struct Wire: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "What is on a wire, and the evidence for and against each link.")
+        @OptionGroup var options: GlobalOptions
+        @Argument(help: "A wire's name or id.") var name: String
+
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let chain = try runtime.networks().wireChain(name)
+                for line in WireChainText(chain, width: Output.width).lines { print(line) }
             }
         }
     }

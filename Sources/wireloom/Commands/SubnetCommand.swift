@@ -39,14 +39,14 @@ struct SubnetCommand: ParsableCommand {
                 """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
-        @Argument var name: String
-        @Option var wire: String
+        @Argument(help: "What to call it.") var name: String
+        @Option(help: "The wire's name or id.") var wire: String
         @Option(help: "Network address and prefix length.") var cidr: String
         @Option(name: .customLong("vlan"), help: "1 to 4094.") var vlanNumber: Int = 1
-        @Option var gateway: String?
+        @Option(help: "The router's address, which is never allocated.") var gateway: String?
         @Option(help: "DNS servers, separated by commas.") var dns: String?
         @Option(help: "The domain that guests append to host names.") var dnsSuffix: String?
-        @Option var description: String?
+        @Option(help: "A note for people.") var description: String?
         @Option(help: "FIRST-LAST, addresses that may be allocated; may be repeated.") var pool: [String] = []
         @OptionGroup(title: "Of the pools") var pools: PoolOptions
 
@@ -128,14 +128,14 @@ struct SubnetCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Keep addresses for an owner, who alone may be given them, by name.",
             discussion: """
-                  wireloom subnet reserve servers 10.20.0.2-10.20.0.9 --owner "core routers" --expires 30d
+                  wireloom subnet reserve servers 10.20.0.2-10.20.0.9 --owner "routers"
                 """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
         @Argument(help: "FIRST-LAST, or one address; also outside of the pools.") var range: String
-        @Option var owner: String
-        @Option var note: String?
+        @Option(help: "Who alone may be given them.") var owner: String
+        @Option(help: "What for.") var note: String?
         @Option(help: "When it ends: a duration, as 12h or 30d, or an RFC 3339 time.") var expires: String?
 
         func change(_ networks: NetworkService) throws -> String {

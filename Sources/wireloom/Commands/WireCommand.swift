@@ -41,7 +41,7 @@ struct WireCommand: ParsableCommand {
             abstract: "Create a wire in advance.", discussion: "  wireloom wire create campus --site france")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
-        @Argument var name: String
+        @Argument(help: "What to call it.") var name: String
         @Option(help: "Only accounts of this site, or of none, are linked to it automatically.") var site: String?
 
         func change(_ networks: NetworkService) throws -> String {
@@ -87,9 +87,9 @@ struct WireCommand: ParsableCommand {
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A switch's name or id.") var `switch`: String
-        @Argument var wire: String
+        @Argument(help: "A wire's name or id.") var wire: String
         @Option(help: "Only the switch's part on this host, or this host's standard switch.") var host: String?
-        @Option var account: String?
+        @Option(help: "The switch's account, where several have one of that name.") var account: String?
         @Option(help: "The VLAN of untagged port groups, 1 to 4094.") var nativeVlan: Int = 1
 
         func change(_ networks: NetworkService) throws -> String {
@@ -109,7 +109,7 @@ struct WireCommand: ParsableCommand {
         @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A switch's name or id.") var `switch`: String
         @Option(help: "Only the pin of this host, or this host's standard switch.") var host: String?
-        @Option var account: String?
+        @Option(help: "The switch's account, where several have one of that name.") var account: String?
 
         func change(_ networks: NetworkService) throws -> String {
             let effect = try networks.unlink(switch: `switch`, account: account, host: host)

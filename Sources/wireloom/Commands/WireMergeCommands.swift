@@ -49,7 +49,7 @@ extension WireCommand {
                 Links and subnets move to the target; subnets of one VLAN and CIDR become one. What clashes is listed, and \
                 then nothing is changed. Taken back with: wireloom wire undo
 
-                  wireloom wire merge paris/dvs-core lyon/lyon-1/vSwitch0 --into campus --dry-run
+                  wireloom wire merge paris/dvs-core lyon/vSwitch0 --into campus --dry-run
                 """)
         @OptionGroup var options: GlobalOptions
         @Argument(help: "Names or ids of the wires.") var wires: [String]
