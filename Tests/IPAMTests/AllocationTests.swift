@@ -230,9 +230,9 @@ import Testing
         #expect(try network.violations() == [])
     }
 
-    @Test("bad requests are refused with nothing changed")
-    func refusals() throws {
-        let network = try Network()
+    @Test("bad requests are refused with nothing changed", arguments: families)
+    func refusals(family: IPAddress.Family) throws {
+        let network = try Network(family)
         try network.subnet(pools: [10...19])
         #expect(#expect(throws: NetworkError.self) { try network.allocate(0) }?.code == .invalid)
         #expect(#expect(throws: NetworkError.self) { try network.allocate(5000) }?.code == .invalid)
@@ -243,9 +243,9 @@ import Testing
         #expect(try network.column("SELECT count(*) FROM address_event") == ["0"])
     }
 
-    @Test("a subnet without a pool says how to add one")
-    func noPool() throws {
-        let network = try Network()
+    @Test("a subnet without a pool says how to add one", arguments: families)
+    func noPool(family: IPAddress.Family) throws {
+        let network = try Network(family)
         try network.subnet()
         let error = #expect(throws: NetworkError.self) { try network.allocate() }
         #expect(error?.detail.contains("wireloom subnet pool add net") == true)

@@ -151,6 +151,19 @@ import Testing
         #expect(try network.usage().held == 4)
     }
 
+    @Test("a subnet that is full is told so at once, whoever waits for its last addresses", arguments: [nil, "k"])
+    func fullWithoutWaiting(key: String?) throws {
+        let network = try Network()
+        try network.subnet(pools: [10...11])
+        try network.allocate(2)
+        try network.beside { subnet, connection in
+            try AdvisoryLock.scarcity(subnet: subnet.id).take(in: connection)
+        } meanwhile: {
+            let error = #expect(throws: NetworkError.self) { try network.allocate(key: key) }
+            #expect(error?.code == .exhausted)
+        }
+    }
+
     @Test("the last address waits for a reservation to end in a transaction of its own, and is had")
     func lastOfReservation() throws {
         let network = try Network()

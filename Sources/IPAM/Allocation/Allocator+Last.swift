@@ -10,8 +10,8 @@ extension Allocator {
 
     /// Waits for each candidate that others hold locked, until enough are had or too few are left.
     ///
-    /// Each round ends what is over, extends the pools, and then takes: three kinds of transactions, each of which locks
-    /// in the order that everybody keeps and takes nothing along into the next.
+    /// Each round ends what is over, looks whether there is enough at all, extends the pools, and then takes: transactions
+    /// of their own, each of which locks in the order that everybody keeps and takes nothing along into the next.
     func carefully(_ request: AllocationRequest) throws -> Allocation {
         let end = ContinuousClock.now + Self.patience
         var pause = 0.001
@@ -19,11 +19,17 @@ extension Allocator {
             let left = end - ContinuousClock.now
             guard left > .zero else { break }
             do {
-                let subnet = try database.withConnection { connection in
+                let (subnet, answer) = try database.withConnection { connection in
                     let subnet = try SubnetTable.named(request.subnet, in: connection)
                     try SubnetTable.settle(subnet.id, patience: left, in: connection)
-                    return subnet
+                    // Who answers the same key just now is waited for before anything is refused.
+                    let answer = try attempt(request, subnet, in: connection) { _ in
+                        try refuseExhausted(request, subnet, in: connection)
+                        return nil
+                    }
+                    return (subnet, answer)
                 }
+                if let answer { return answer }
                 try database.transaction { connection in
                     try connection.waitAtMost(left)
                     try fill(subnet, for: request.count, in: connection)
@@ -47,13 +53,17 @@ extension Allocator {
 
     /// Gives the pools' addresses rows until there are enough of them, or no frontier is left.
     private func fill(_ subnet: SubnetRef, for count: Int, in connection: Connection) throws {
+        func guestPools() throws -> [Pool] {
+            try PoolTable.pools(of: subnet.id, in: connection).filter { $0.role == .guest }
+        }
+        guard try hasFrontier(guestPools(), in: connection) else { return }
         try SubnetTable.share(subnet.id, in: connection)
         _ = try connection.query(
             "SELECT FROM pool WHERE subnet_id = $1::bigint ORDER BY id FOR NO KEY UPDATE", subnet.id)
-        let pools = try PoolTable.pools(of: subnet.id, in: connection).filter { $0.role == .guest }
+        let pools = try guestPools()
         for pool in pools {
             while try freeRows(pools, in: connection) < count + Self.slack,
-                try !connection.query("SELECT FROM extent WHERE pool_id = $1::bigint LIMIT 1", pool.id).isEmpty
+                try hasFrontier([pool], in: connection)
             {
                 try connection.execute(
                     Queries.extendPool, pool.id, max(Self.stride, count), pool.policy == .stepDown)
@@ -67,11 +77,11 @@ extension Allocator {
         )[0].get(0)
     }
 
-    /// `nil` where too few were there, and too few to be sure that there are no more.
+    /// `nil` where too few were there.
     private func takeLast(_ request: AllocationRequest, in connection: Connection) throws -> Allocation? {
         try actor.declare(in: connection)
         let subnet = try SubnetTable.named(request.subnet, in: connection)
-        let given = try attempt(request, subnet, in: connection) { ticket -> Found? in
+        return try attempt(request, subnet, in: connection) { ticket in
             // The key before the subnet: who answers the same key may be waiting for the subnet, and we for that one.
             let present = try SubnetTable.shared(request.subnet, in: connection)
             guard present.id == subnet.id else { return nil }
@@ -89,16 +99,15 @@ extension Allocator {
             }
             return Found(subnet: subnet.id, addresses: taken.sorted())
         }
-        if let given { return given }
-        let present = try SubnetTable.shared(request.subnet, in: connection)
-        let usage = try SubnetUsage.read(present.id, in: connection)
-        // What is free in this snapshot is free, or about to be somebody's: only too few of both is the end.
-        if usage.obtainable < UInt128(request.count) { throw exhausted(request, present, usage) }
-        return nil
     }
 
-    private func exhausted(_ request: AllocationRequest, _ subnet: SubnetRef, _ usage: SubnetUsage) -> NetworkError {
-        NetworkError(
+    /// What is free in one snapshot is free, locked, or about to be somebody's: only too few of all these is the end.
+    private func refuseExhausted(
+        _ request: AllocationRequest, _ subnet: SubnetRef, in connection: Connection
+    ) throws {
+        let usage = try SubnetUsage.read(subnet.id, in: connection)
+        guard usage.obtainable < UInt128(request.count) else { return }
+        throw NetworkError(
             .exhausted,
             "subnet \(subnet.title) has \(usage.obtainable) free of the \(request.count) asked for: of \(usage.total) "
                 + "usable addresses \(usage.held) are held, \(usage.reserved) reserved, \(usage.quarantined) quarantined, "

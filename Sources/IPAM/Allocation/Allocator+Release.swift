@@ -53,32 +53,36 @@ extension Allocator {
 }
 
 extension SubnetTable {
-    /// In which subnets addresses are, which stay as they are for the rest of the transaction: in the one that is named
-    /// or, where that has been split or has become a part of another meanwhile, in another of its wire and VLAN.
+    /// In which subnets addresses are, which stay as they are for the rest of the transaction.
     fileprivate static func homes(
         of addresses: [IPAddress], near subnet: SubnetRef, in connection: Connection
     ) throws -> [IPAddress: SubnetRef] {
-        func read() throws -> [IPAddress: SubnetRef] {
-            let rows = try connection.query(
-                """
-                SELECT s.id, s.name, s.wire_id, s.cidr, s.vlan_id, s.gateway, s.confirmed, u.ip
-                FROM unnest($1::inet[]) u (ip)
-                CROSS JOIN LATERAL (SELECT * FROM subnet s WHERE s.cidr::inet >>= u.ip
-                    AND (s.id = $2::bigint OR (s.wire_id = $3::bigint AND s.vlan_id = $4::int))
-                    ORDER BY s.id = $2 DESC LIMIT 1) s
-                """, addresses, subnet.id, subnet.wire, subnet.vlan)
-            var homes: [IPAddress: SubnetRef] = [:]
-            for row in rows { homes[try row.get(7)] = try ref(row) }
-            return homes
-        }
-        var homes = try read()
+        var homes = try containing(addresses, near: subnet, in: connection)
         while true {
             let ids = Set(homes.values.map(\.id) + [subnet.id]).sorted()
             _ = try connection.query(
                 "SELECT FROM subnet WHERE id = ANY ($1::bigint[]) ORDER BY id FOR KEY SHARE", ids)
-            let now = try read()
+            let now = try containing(addresses, near: subnet, in: connection)
             if now == homes { return now }
             homes = now
         }
+    }
+
+    /// In which subnets addresses are: in the one that is named or, where that has been split or has become a part of
+    /// another meanwhile, in another of its wire and VLAN.
+    static func containing(
+        _ addresses: [IPAddress], near subnet: SubnetRef, in connection: Connection
+    ) throws -> [IPAddress: SubnetRef] {
+        let rows = try connection.query(
+            """
+            SELECT s.id, s.name, s.wire_id, s.cidr, s.vlan_id, s.gateway, s.confirmed, u.ip
+            FROM unnest($1::inet[]) u (ip)
+            CROSS JOIN LATERAL (SELECT * FROM subnet s WHERE s.cidr::inet >>= u.ip
+                AND (s.id = $2::bigint OR (s.wire_id = $3::bigint AND s.vlan_id = $4::int))
+                ORDER BY s.id = $2 DESC LIMIT 1) s
+            """, addresses, subnet.id, subnet.wire, subnet.vlan)
+        var homes: [IPAddress: SubnetRef] = [:]
+        for row in rows { homes[try row.get(7)] = try ref(row) }
+        return homes
     }
 }

@@ -36,9 +36,20 @@ package struct Allocator: Sendable {
                 try SubnetTable.settle(subnet.id, in: connection)
             }
             return try AllocationKeys.find(key, for: request, by: actor.name, subnet, in: connection).map {
-                Allocation(subnet: subnet, addresses: $0)
+                try describe($0, foundIn: subnet.id, subnet, in: connection)
             }
         }
+    }
+
+    /// What is told of addresses that were given: the subnet may have been split or merged since it was read, or since.
+    private func describe(
+        _ addresses: [IPAddress], foundIn id: Int64, _ subnet: SubnetRef, in connection: Connection
+    ) throws -> Allocation {
+        if id == subnet.id, addresses.allSatisfy(subnet.cidr.contains) {
+            return Allocation(subnet: subnet, addresses: addresses)
+        }
+        let homes = try SubnetTable.containing(addresses, near: subnet, in: connection)
+        return Allocation(subnet: addresses.first.flatMap { homes[$0] } ?? subnet, addresses: addresses)
     }
 
     /// The pools for guests.
@@ -106,9 +117,7 @@ package struct Allocator: Sendable {
             // same, and the next one ends them.
             try? SubnetTable.endQuarantines(of: found.subnet, atMost: 8, in: connection)
         }
-        return try Allocation(
-            subnet: found.subnet == subnet.id ? subnet : SubnetTable.identified(found.subnet, in: connection),
-            addresses: found.addresses)
+        return try describe(found.addresses, foundIn: found.subnet, subnet, in: connection)
     }
 
     // MARK: Without waiting
@@ -169,7 +178,9 @@ package struct Allocator: Sendable {
 
     /// - Returns: `false` where the pool has no frontier left.
     private func extend(_ pool: Pool, by count: Int, downwards: Bool, in connection: Connection) throws -> Bool {
-        try connection.transaction {
+        // Whoever finds nothing to extend must not keep quarantines of the pool from ending, which are what is left.
+        guard try hasFrontier([pool], in: connection) else { return false }
+        return try connection.transaction {
             try SubnetTable.share(pool.subnet, in: connection)
             _ = try connection.query("SELECT FROM pool WHERE id = $1::bigint FOR NO KEY UPDATE", pool.id)
             let row = try connection.query(
@@ -186,6 +197,11 @@ package struct Allocator: Sendable {
             try connection.execute(Queries.extendPool, pool.id, max(Self.stride, count), downwards)
             return true
         }
+    }
+
+    func hasFrontier(_ pools: [Pool], in connection: Connection) throws -> Bool {
+        try connection.query(
+            "SELECT EXISTS (SELECT FROM extent WHERE pool_id = ANY ($1::bigint[]))", pools.map(\.id))[0].get(0)
     }
 
     /// Some addresses at random, whether or not they have a row; `nil` where each is somebody's.

@@ -24,6 +24,13 @@ extension SubnetTable {
                 try body()
             }
         }
+        let due = try connection.query(
+            """
+            SELECT EXISTS (SELECT FROM address WHERE allocated_until <= now()
+                    AND ($1::bigint IS NULL OR subnet_id = $1)),
+                EXISTS (SELECT FROM address WHERE state = 'quarantined' AND until <= now()
+                    AND ($1 IS NULL OR subnet_id = $1))
+            """, subnet)[0]
         let over: [Int64] = try connection.query(
             """
             SELECT DISTINCT subnet_id FROM reservation
@@ -37,8 +44,12 @@ extension SubnetTable {
                 try ReservationTable.endExpired(of: subnet, in: connection)
             }
         }
-        try step { try connection.execute(Queries.endAllocations, subnet) }
-        try step { try endQuarantines(of: subnet, atMost: endedAtOnce, in: connection) }
+        // What ends now may be over at once, with a quarantine of nothing.
+        let ends: Bool = try due.get(0)
+        if ends { try step { try connection.execute(Queries.endAllocations, subnet) } }
+        if try ends || due.get(1) {
+            try step { try endQuarantines(of: subnet, atMost: endedAtOnce, in: connection) }
+        }
     }
 
     /// Ends quarantines that are over, of one subnet or (`nil`) of all, as far as nobody is changing their subnets and

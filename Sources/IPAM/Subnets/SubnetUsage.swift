@@ -13,13 +13,15 @@ package struct SubnetUsage: Sendable, Hashable {
     /// In a pool for guests and obtainable now.
     package let obtainable: UInt128
 
+    /// - Throws: ``NetworkError`` with code `not_found`.
     package static func read(_ subnet: Int64, in connection: Connection) throws -> SubnetUsage {
         let row = try connection.query(
             """
             SELECT total::text, held::text, reserved::text, quarantined::text, free::text, outside::text, obtainable::text
             FROM subnet_usage WHERE subnet_id = $1::bigint
             """, subnet
-        ).one()
+        ).first
+        guard let row else { throw NetworkError(.notFound, "there is no subnet with the id \(subnet) any more") }
         func number(_ column: Int) throws -> UInt128 { UInt128(try row.get(column, as: String.self)) ?? 0 }
         return try SubnetUsage(
             total: number(0), held: number(1), reserved: number(2), quarantined: number(3), free: number(4),
