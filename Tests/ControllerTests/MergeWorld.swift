@@ -4,14 +4,45 @@ import IPAM
 import Postgres
 import Support
 
-/// Two wires that nobody has on a switch, and what merging them does to addresses.
+/// Wires that nobody has on a switch, and what merging them does to addresses.
+///
+/// Tests write and read IPv4 addresses; in a world of IPv6 each is fd00:: and its 32 bits, as a prefix 96 bits longer, and
+/// what the world answers is told in IPv4 again.
 final class MergeWorld {
     let sandbox: Sandbox
+    let family: IPAddress.Family
 
-    init(_ wires: String...) throws {
+    init(_ wires: String..., family: IPAddress.Family = .v4) throws {
         sandbox = try Sandbox()
+        self.family = family
         for wire in wires { try sandbox.networks.createWire(name: wire, site: nil) }
     }
+
+    private static let prefix: UInt128 = 0xfd00 << 112
+
+    /// A text with the world's addresses for those of the test.
+    func mine(_ text: String) -> String {
+        guard family == .v6 else { return text }
+        return text.replacing(#/(\d{1,3}(?:\.\d{1,3}){3})(?:/(\d{1,2}))?/#) { match in
+            guard let address = IPAddress(String(match.output.1)) else { return String(match.output.0) }
+            let mapped = IPAddress(family: .v6, bits: Self.prefix | address.bits)
+            return "\(mapped)" + (match.output.2.flatMap { Int($0) }.map { "/\($0 + 96)" } ?? "")
+        }
+    }
+
+    /// A text with the test's addresses for those of the world.
+    func yours(_ text: String) -> String {
+        guard family == .v6 else { return text }
+        return text.replacing(#/(fd00::[0-9a-f:]+[0-9a-f])(?:/(\d{1,3}))?/#) { match in
+            guard let address = IPAddress(String(match.output.1)) else { return String(match.output.0) }
+            let mapped = IPAddress(family: .v4, bits: address.bits & UInt128(UInt32.max))
+            return "\(mapped)" + (match.output.2.flatMap { Int($0) }.map { "/\($0 - 96)" } ?? "")
+        }
+    }
+
+    func ip(_ text: String) throws -> IPAddress { try IPAddress(parsing: mine(text)) }
+
+    func range(_ text: String) throws -> AddressRange { try AddressRange(parsing: mine(text)) }
 
     func subnet(
         _ name: String, on wire: String, _ cidr: String, vlan: Int = 20, gateway: String? = nil, dns: [String] = [],
@@ -19,9 +50,9 @@ final class MergeWorld {
     ) throws {
         _ = try sandbox.networks.createSubnet(
             SubnetRequest(
-                name: name, cidr: CIDR(parsing: cidr), vlan: VLANID(vlan) ?? .one,
-                gateway: gateway.map { try IPAddress(parsing: $0) }, dns: dns.map { try IPAddress(parsing: $0) },
-                pools: pools.map { PoolRequest(try AddressRange(parsing: $0), role: role) }),
+                name: name, cidr: CIDR(parsing: mine(cidr)), vlan: VLANID(vlan) ?? .one,
+                gateway: gateway.map(ip), dns: dns.map(ip),
+                pools: pools.map { PoolRequest(try range($0), role: role) }),
             onWire: wire)
     }
 
@@ -37,19 +68,19 @@ final class MergeWorld {
     @discardableResult
     func allocate(_ subnet: String, _ address: String? = nil, owner: String = "me", key: String? = nil) throws -> String
     {
-        try sandbox.allocator.allocate(
-            AllocationRequest(
-                subnet: subnet, address: address.map { try IPAddress(parsing: $0) }, owner: owner, key: key)
-        ).addresses[0].description
+        try yours(
+            sandbox.allocator.allocate(
+                AllocationRequest(subnet: subnet, address: address.map(ip), owner: owner, key: key)
+            ).addresses[0].description)
     }
 
     func release(_ subnet: String, _ address: String) throws {
-        try sandbox.allocator.release([IPAddress(parsing: address)], ofSubnet: subnet)
+        try sandbox.allocator.release([ip(address)], ofSubnet: subnet)
     }
 
     func reserve(_ subnet: String, _ range: String, owner: String = "me") throws {
         try sandbox.networks.reserve(
-            AddressRange(parsing: range), ofSubnet: subnet, owner: owner, note: nil, expires: nil)
+            self.range(range), ofSubnet: subnet, owner: owner, note: nil, expires: nil)
     }
 
     @discardableResult
@@ -61,14 +92,14 @@ final class MergeWorld {
     func refusal(_ body: () throws -> Void) throws -> String {
         let before = try state()
         var sentence = ""
-        do { try body() } catch { sentence = "\(error)" }
+        do { try body() } catch { sentence = yours("\(error)") }
         let same = try state() == before
         return same ? sentence : "refused, but something changed: \(sentence)"
     }
 
-    func sql(_ text: String) throws { try sandbox.database.withConnection { try $0.script(text) } }
+    func sql(_ text: String) throws { try sandbox.database.withConnection { try $0.script(mine(text)) } }
 
-    func column(_ sql: String) throws -> [String] { try sandbox.column(sql) }
+    func column(_ sql: String) throws -> [String] { try sandbox.column(mine(sql)).map(yours) }
 
     func violations() throws -> [String] { try StorageRules.violations(in: sandbox.database) }
 
@@ -97,7 +128,8 @@ final class MergeWorld {
         try column(
             """
             SELECT s.name || ' ' || host(a.ip) || ' ' || a.state || coalesce(' ' || a.allocated_to, '')
-            FROM address a JOIN subnet s ON s.id = a.subnet_id WHERE a.state <> 'free' ORDER BY 1
-            """)
+            FROM address a JOIN subnet s ON s.id = a.subnet_id WHERE a.state <> 'free'
+            """
+        ).sorted()
     }
 }

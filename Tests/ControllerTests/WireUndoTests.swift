@@ -8,8 +8,8 @@ import Testing
 @Suite("Undoing merges of wires")
 struct WireUndoTests {
     /// Two wires with a subnet in common, used, and one apart.
-    private func world() throws -> MergeWorld {
-        let world = try MergeWorld("a", "b", "other")
+    private func world(_ family: IPAddress.Family) throws -> MergeWorld {
+        let world = try MergeWorld("a", "b", "other", family: family)
         try world.subnet("one", on: "a", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.19"])
         try world.subnet("two", on: "b", "10.20.0.0/24", gateway: "10.20.0.1", pools: ["10.20.0.15-10.20.0.29"])
         try world.subnet("apart", on: "b", "10.30.0.0/24", pools: ["10.30.0.10-10.30.0.19"])
@@ -22,9 +22,9 @@ struct WireUndoTests {
         return world
     }
 
-    @Test("everything is as it was, addresses, pools, keys and ids", arguments: ["c", "a", "other"])
-    func restored(target: String) throws {
-        let world = try world()
+    @Test("everything is as it was, addresses, pools, keys and ids", arguments: Plan.families, ["c", "a", "other"])
+    func restored(family: IPAddress.Family, target: String) throws {
+        let world = try world(family)
         let before = try world.state()
         try world.merge("a", "b", into: target)
         #expect(try world.state() != before)
@@ -41,7 +41,8 @@ struct WireUndoTests {
 
     @Test(
         "what changed since is named, and refuses it",
-        arguments: [
+        arguments: Plan.families,
+        [
             (
                 "an address of a united subnet was allocated",
                 "10.20.0.11 of subnet one is held since: allocated to \"me\""
@@ -57,15 +58,16 @@ struct WireUndoTests {
             ("a subnet's name was taken", "there is another subnet two now"),
             ("another merge followed", "entry 2 (merged c into other) came later; undo it first: wireloom wire undo 2"),
         ])
-    func refused(what: String, sentence: String) throws {
-        let world = try world()
+    func refused(family: IPAddress.Family, change: (what: String, sentence: String)) throws {
+        let (what, sentence) = change
+        let world = try world(family)
         try world.merge("a", "b", into: "c")
         let networks = world.sandbox.networks
         switch what {
         case "an address of a united subnet was allocated": try world.allocate("one")
         case "one was released": try world.release("one", "10.20.0.10")
         case "a pool was added":
-            try networks.addPools([PoolRequest(AddressRange(parsing: "10.20.0.90-10.20.0.99"))], toSubnet: "one")
+            try networks.addPools([PoolRequest(world.range("10.20.0.90-10.20.0.99"))], toSubnet: "one")
         case "a reservation was made": try world.reserve("one", "10.20.0.77")
         case "a subnet was edited", "a moved subnet was edited":
             var edit = SubnetEdit()
@@ -84,16 +86,17 @@ struct WireUndoTests {
 
     @Test(
         "a subnet that took another in, and was itself as before, counts when it is edited or deleted",
-        arguments: [("edited", "subnet one was edited"), ("deleted", "subnet one is gone")])
-    func survivorCounts(what: String, sentence: String) throws {
-        let world = try MergeWorld("a", "b")
+        arguments: Plan.families, [("edited", "subnet one was edited"), ("deleted", "subnet one is gone")])
+    func survivorCounts(family: IPAddress.Family, change: (what: String, sentence: String)) throws {
+        let (what, sentence) = change
+        let world = try MergeWorld("a", "b", family: family)
         try world.subnet("one", on: "a", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.19"])
         try world.subnet("two", on: "b", "10.20.0.0/24", pools: ["10.20.0.15-10.20.0.29"])
         try world.merge("b", into: "a")
         let networks = world.sandbox.networks
         if what == "edited" {
             var edit = SubnetEdit()
-            edit.gateway = .some(try IPAddress(parsing: "10.20.0.12"))
+            edit.gateway = .some(try world.ip("10.20.0.12"))
             _ = try networks.updateSubnet("one", edit)
         } else {
             _ = try networks.deleteSubnet("one", force: true)
@@ -103,9 +106,11 @@ struct WireUndoTests {
         #expect(try world.violations() == [])
     }
 
-    @Test("what an adapter held that is gone meanwhile comes back quarantined, and no address is lost")
-    func adapterGone() throws {
-        let world = try MergeWorld("a", "b")
+    @Test(
+        "what an adapter held that is gone meanwhile comes back quarantined, and no address is lost",
+        arguments: Plan.families)
+    func adapterGone(family: IPAddress.Family) throws {
+        let world = try MergeWorld("a", "b", family: family)
         try world.subnet("one", on: "a", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.29"])
         try world.subnet("two", on: "b", "10.20.0.0/24", pools: ["10.20.0.10-10.20.0.29"])
         for name in ["one", "two"] {
@@ -114,8 +119,8 @@ struct WireUndoTests {
         }
         let adapters = try SyntheticAdapters(world.sandbox)
         for wire in ["a", "b"] { try adapters.link(wire, vlans: [20]) }
-        try adapters.add("here", IPAddress(parsing: "10.20.0.15"), on: "a", vlan: 20)
-        try adapters.add("there", IPAddress(parsing: "10.20.0.15"), on: "b", vlan: 20)
+        try adapters.add("here", world.ip("10.20.0.15"), on: "a", vlan: 20)
+        try adapters.add("there", world.ip("10.20.0.15"), on: "b", vlan: 20)
         // One VM that moved: the same adapter seen twice, which holds the address on both sides.
         try world.sql(
             """
@@ -140,9 +145,9 @@ struct WireUndoTests {
         #expect(try world.violations() == [])
     }
 
-    @Test("what happens in a subnet that only moved goes back with it")
-    func movedSubnetLives() throws {
-        let world = try world()
+    @Test("what happens in a subnet that only moved goes back with it", arguments: Plan.families)
+    func movedSubnetLives(family: IPAddress.Family) throws {
+        let world = try world(family)
         try world.merge("a", "b", into: "c")
         #expect(try world.allocate("apart") == "10.30.0.11")
         _ = try world.sandbox.networks.undoWires()
@@ -154,9 +159,9 @@ struct WireUndoTests {
         #expect(try world.violations() == [])
     }
 
-    @Test("several are undone newest first, each once")
-    func order() throws {
-        let world = try world()
+    @Test("several are undone newest first, each once", arguments: Plan.families)
+    func order(family: IPAddress.Family) throws {
+        let world = try world(family)
         let first = try world.state()
         try world.merge("a", "b", into: "c")
         let second = try world.state()
@@ -172,9 +177,9 @@ struct WireUndoTests {
         #expect(try world.violations() == [])
     }
 
-    @Test("a quarantine that ended since does not stand in the way")
-    func quarantineEnded() throws {
-        let world = try world()
+    @Test("a quarantine that ended since does not stand in the way", arguments: Plan.families)
+    func quarantineEnded(family: IPAddress.Family) throws {
+        let world = try world(family)
         try world.merge("a", "b", into: "c")
         try world.sql("UPDATE address SET until = now() - interval '1 second' WHERE state = 'quarantined'")
         try world.sql(
