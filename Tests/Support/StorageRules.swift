@@ -69,6 +69,19 @@ package enum StorageRules {
             """
         ),
         (
+            "I3: a placement is on the wire of its adapter's switch, in a matching VLAN, and its adapter holds the address",
+            """
+            SELECT host(p.ip) || ' of ' || p.owner_id FROM placement p
+            JOIN nic_attachment t USING (account_id, owner, owner_id, device)
+            JOIN subnet s ON s.id = p.subnet_id
+            LEFT JOIN address a ON a.subnet_id = p.subnet_id AND a.ip = p.ip AND a.state = 'held'
+                AND (a.account_id, a.owner, a.owner_id, a.device) = (p.account_id, p.owner, p.owner_id, p.device)
+            WHERE p.reason IS NULL AND (a.ip IS NULL OR s.wire_id IS DISTINCT FROM t.wire_id
+                OR NOT s.cidr::inet >>= p.ip
+                OR NOT vlan_matches(t.vlan_mode, t.vlan_id, t.vlan_ranges, t.native_vlan, s.vlan_id))
+            """
+        ),
+        (
             "the history replayed gives the present state",
             """
             SELECT coalesce(a.ip, e.ip) || ': ' || coalesce(a.state, 'no row') || ' is ' || coalesce(e.state, 'nothing')
