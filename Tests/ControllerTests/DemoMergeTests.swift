@@ -161,6 +161,37 @@ struct DemoMergeTests {
         #expect(try world.state() == start)
     }
 
+    @Test("a switch that no address speaks for stays where a merge put it, though a reading was without it")
+    func stickyWithoutEvidence() throws {
+        let sandbox = try Sandbox()
+        var scenario = World.scenario("one", vms: [World.vm("a", "10.20.0.5/24")])
+        scenario.datacenters[0].switches.append(
+            .init("spare", hosts: ["esx-1"], portGroups: [.init("empty", vlan: 77)]))
+        let vcenter = try SimulatedVCenter(scenario)
+        try sandbox.onboard(vcenter, as: "one")
+        func sync() throws { for _ in 1...2 { try sandbox.sync("one", acceptReleases: true) } }
+        func links() throws -> [String] {
+            try sandbox.column(
+                """
+                SELECT coalesce(s.name, '?') || ' ' || w.name || ' ' || l.origin FROM link l JOIN wire w ON w.id = l.wire_id
+                LEFT JOIN switch s ON s.account_id = l.account_id AND s.id = l.switch_id
+                """
+            ).sorted()
+        }
+        try sync()
+        #expect(try links() == ["dvs one/dvs automatic", "spare one/spare automatic"])
+        _ = try sandbox.networks.mergeWires(["one/spare"], into: "one/dvs")
+        let merged = ["dvs one/dvs person", "spare one/dvs person"]
+        #expect(try links() == merged)
+        // A reading without a switch lets go of its automatic links.
+        try sandbox.database.withConnection { try $0.script("DELETE FROM link WHERE origin = 'automatic'") }
+        try sync()
+        #expect(try links() == merged)
+        #expect(try sandbox.column("SELECT name FROM wire") == ["one/dvs"])
+        _ = try sandbox.networks.undoWires()
+        #expect(try links() == ["dvs one/dvs automatic", "spare one/spare automatic"])
+    }
+
     @Test("no sync brings a merged automatic wire back, not for a switch that appears later either")
     func sticky() throws {
         try world.merge(lab, "lab-esxi/lab-esxi.example.com/vSwitch1", into: "lab")

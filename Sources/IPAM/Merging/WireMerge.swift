@@ -119,16 +119,19 @@ package struct WireMerge {
 
     // MARK: Links
 
+    /// Every link of the wires is a person's word from now on: what a merge said outlives a reading in which a switch is
+    /// not there, and a switch that no address speaks for is not given a wire of its own again.
     private func moveLinks() throws -> [WireStep] {
+        try connection.execute(
+            "UPDATE link SET origin = 'person' WHERE wire_id = $1::bigint AND origin <> 'person'", target.id)
         let rows = try connection.query(
             """
-            UPDATE link l SET wire_id = $2::bigint,
-                -- An automatic decision would not look at this wire for the account: only a person's word holds it.
-                origin = CASE WHEN $3::text IS NOT NULL AND a.site IS DISTINCT FROM $3 THEN 'person' ELSE l.origin END
+            UPDATE link l SET wire_id = $2::bigint, origin = 'person'
             FROM account a, (SELECT account_id, switch_id, host_id, wire_id, origin FROM link) b
             WHERE a.id = l.account_id AND l.wire_id = ANY ($1::bigint[])
                 AND (b.account_id, b.switch_id, b.host_id) = (l.account_id, l.switch_id, l.host_id)
-            RETURNING a.name, l.account_id, l.switch_id, l.host_id, b.wire_id, l.origin <> b.origin, a.site
+            RETURNING a.name, l.account_id, l.switch_id, l.host_id, b.wire_id,
+                b.origin = 'automatic' AND $3::text IS NOT NULL AND a.site IS DISTINCT FROM $3, a.site
             """, sources.map(\.id), target.id, target.site)
         var steps: [WireStep] = []
         for row in rows {
@@ -150,7 +153,7 @@ package struct WireMerge {
                 steps.append(
                     .init(
                         .note, "switch", name,
-                        "\(title) is held there as a person's link, because an account \(site) is linked to no wire of "
+                        "\(title) is held there by this alone, because an account \(site) is linked to no wire of "
                             + "site \(target.site ?? "") automatically"))
             }
         }
