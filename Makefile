@@ -14,7 +14,7 @@ PACKAGES = ca-certificates g++ gcc git libc6-dev libncurses6 libsqlite3-0 pkg-co
 
 # Two builds at once would only wait for each other's lock.
 .NOTPARALLEL:
-.PHONY: help deps toolchain build demo bench test test-tsan lint format install clean vcenter
+.PHONY: help deps toolchain build demo bench test test-tsan stress lint format install clean vcenter
 
 help: ## what each target does
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22

@@ -11,7 +11,7 @@ import Synchronization
 ///     stress URI PROCESS SEED CLIENTS CONNECTIONS OPERATIONS
 ///
 /// Ends with 0 when every answer was right; else with 1 and what was wrong on standard error. What it holds at the end
-/// is on standard output, a line each: subnet, address, owner.
+/// is on standard output, a line each: address, owner. The outcomes and their counts are on standard error.
 @main
 struct Stress {
     static func main() {
@@ -54,7 +54,7 @@ struct Stress {
         group.wait()
         tally.withLock { tally in
             if let problem = tally.problem { fail(problem) }
-            for holding in tally.held { print("\(holding.subnet) \(holding.address) \(holding.owner)") }
+            for holding in tally.held { print("\(holding.address) \(holding.owner)") }
             let counts = tally.outcomes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
             FileHandle.standardError.write(Data("\(counts.joined(separator: ", "))\n".utf8))
         }
