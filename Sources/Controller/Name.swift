@@ -17,7 +17,7 @@ package enum Name {
             } else if name.hasPrefix("-") {
                 "begins with a hyphen"
             } else if kind != "site", name.allSatisfy({ $0.isASCII && $0.isNumber }) {
-                "is a number, and would be taken for an id"
+                "is a number, and a number is no name: it would be taken for an id"
             } else { nil }
         if let problem {
             throw InventoryError(.invalid, "the \(kind) name \"\(shown(name))\" \(problem)")

@@ -43,8 +43,8 @@ package enum WireTable {
     /// A wire called `7` would be taken for the wire with the id 7.
     ///
     /// - Throws: ``NetworkError`` with code `invalid`.
-    static func refuseNumber(_ name: String) throws {
-        guard name.contains(where: { !$0.isASCII || !$0.isNumber }) else {
+    package static func refuseNumber(_ name: String) throws {
+        guard name.isEmpty || name.contains(where: { !$0.isASCII || !$0.isNumber }) else {
             throw NetworkError(
                 .invalid, "there is no wire with the id \(name.shown), and a number is no name for a new one")
         }

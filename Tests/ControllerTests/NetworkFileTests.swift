@@ -120,7 +120,7 @@ import Testing
     func numbers() {
         for yaml in ["wires: [{name: \"7\"}]", "subnets: [{name: \"7\", wire: w, cidr: 10.0.0.0/24}]"] {
             let error = #expect(throws: NetworkFileError.self) { try NetworkFile(yaml: yaml) }
-            #expect("\(error.map { "\($0)" } ?? "")".contains("is a number, and would be taken for an id"))
+            #expect("\(error.map { "\($0)" } ?? "")".contains("is a number, and a number is no name"))
         }
     }
 

@@ -7,7 +7,10 @@ extension NetworkService {
     /// - Parameter dryRun: do it, tell what was done, and take all of it back: the plan cannot differ from the deed.
     package func mergeWires(_ names: [String], into: String, dryRun: Bool = false) throws -> WireChange {
         try deed(dryRun: dryRun) { connection in
-            if try WireTable.find(into, in: connection) == nil { try Name.check(into, of: "wire") }
+            if try WireTable.find(into, in: connection) == nil {
+                try WireTable.refuseNumber(into)
+                try Name.check(into, of: "wire")
+            }
             let merge = try WireMerge(names, into: into, in: connection)
             let before = try merge.images(isBefore: true)
             try merge.touch()

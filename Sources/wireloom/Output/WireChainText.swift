@@ -14,7 +14,11 @@ struct WireChainText {
             wire["origin"].text != "person" && wire["touched"] == .bool(true) ? ", a person's by now" : ""
         add("wire \(wire["name"].text ?? "") (id \(wire["id"].text ?? ""), \(site), \(origin)\(touched))", 0)
         if !wire["subnets"].elements.isEmpty {
-            add("addresses: \(Utilisation(wire).bar) \(Self.counts(wire))", 0)
+            // The bar's blanks are no places to break or close up.
+            let label = "addresses: \(Utilisation(wire).bar) "
+            for (index, line) in wrap(Self.counts(wire), width: max(20, width - label.count)).enumerated() {
+                lines.append((index == 0 ? label : String(repeating: " ", count: label.count)) + line)
+            }
         }
         subnets(wire["subnets"].elements)
         var account: String?
