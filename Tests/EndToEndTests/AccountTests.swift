@@ -60,7 +60,8 @@ struct AccountTests {
         #expect(numbered.status == 65)
         #expect(
             numbered.errors
-                == "wireloom: the account name \"42\" is a number, and a number is no name: it would be taken for an id\n")
+                == "wireloom: the account name \"42\" is a number, and a number is no name: it would be taken for an id\n"
+        )
 
         // An older wireloom allowed it: the name goes before the id.
         try tool.database.withConnection { try $0.script("UPDATE account SET name = '\(id)' WHERE name = 'tokyo'") }
