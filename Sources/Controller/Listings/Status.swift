@@ -34,11 +34,13 @@ package struct Status: Sendable {
     package var waiting: [String] {
         var lines: [String] = []
         if text("unplaced") != "0" {
-            lines.append("\(text("unplaced")) addresses belong nowhere yet: wireloom vm list --unplaced")
+            lines.append("addresses that belong nowhere yet: \(text("unplaced")), see: wireloom vm list --unplaced")
         }
-        if text("unlinked") != "0" { lines.append("\(text("unlinked")) switches are on no wire: wireloom switch list") }
+        if text("unlinked") != "0" {
+            lines.append("switches that are on no wire: \(text("unlinked")), see: wireloom switch list")
+        }
         if text("unconfirmed") != "0" {
-            lines.append("\(text("unconfirmed")) subnets were found and await a person's word: wireloom subnet list")
+            lines.append("subnets that await a person's word: \(text("unconfirmed")), see: wireloom subnet list")
         }
         return lines
     }

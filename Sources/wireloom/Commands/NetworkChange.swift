@@ -39,7 +39,10 @@ extension NetworkService.Effect {
             let more = items.count > Self.named ? ["  and \(items.count - Self.named) more"] : []
             return [title] + items.prefix(Self.named).map { "  \($0)" } + more
         }
-        let head = "of the addresses it touches, \(placed) are placed and \(unplaced) are not"
+        let head =
+            placed + unplaced == 0
+            ? "it touches no known address"
+            : "of the addresses it touches, \(placed) are placed and \(unplaced) are not"
         return
             ([head] + list("newly placed:", newlyPlaced)
             + list("no longer placed (\(newlyUnplaced.count)):", newlyUnplaced)).joined(separator: "\n")

@@ -43,7 +43,10 @@ final class ProgressDisplay {
                 let seconds = Double(finished.microseconds - started.microseconds) / 1_000_000
                 parts.append(String(format: "%.1f s", seconds))
             }
-            if row.findings > 0 { parts.append("\(row.findings) findings: wireloom job log \(row.id)") }
+            if row.findings > 0 {
+                let findings = row.findings == 1 ? "1 finding" : "\(row.findings) findings"
+                parts.append("\(findings): wireloom job log \(row.id)")
+            }
         }
         return parts.joined(separator: "  ")
     }
