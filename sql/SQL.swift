@@ -21,6 +21,10 @@ package enum SQLFiles {
         (8, "sync", text(PackageResources.V0008_sync_up_sql), text(PackageResources.V0008_sync_down_sql)),
         (9, "fixes", text(PackageResources.V0009_fixes_up_sql), text(PackageResources.V0009_fixes_down_sql)),
         (10, "keys", text(PackageResources.V0010_keys_up_sql), text(PackageResources.V0010_keys_down_sql)),
+        (
+            11, "location",
+            text(PackageResources.V0011_location_up_sql), text(PackageResources.V0011_location_down_sql)
+        ),
     ]
 
     /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.

@@ -113,6 +113,8 @@ import Testing
         for sql in [
             "INSERT INTO address (subnet_id, ip, state, pool_id) SELECT id, '10.9.9.9', 'free', NULL FROM subnet",
             "INSERT INTO address (subnet_id, ip, state) SELECT id, '10.0.0.77', 'free' FROM subnet",
+            "INSERT INTO address (subnet_id, ip, state, pool_id) SELECT subnet_id, '10.0.0.77', 'free', id FROM pool",
+            "INSERT INTO address (subnet_id, ip, state, pool_id) SELECT subnet_id, '10.9.9.9', 'free', id FROM pool",
             "UPDATE address SET ip = '10.9.9.9' WHERE state = 'held'",
             "UPDATE subnet SET cidr = '10.0.0.128/25'",
             "UPDATE address SET state = 'held', allocated_to = NULL, allocated_at = NULL",

@@ -36,14 +36,14 @@ struct Client {
     static let scarce = ["random", "small"]
     static let splits = ["down", "random"]
 
-    init(name: String, database: Database, random: Random) {
+    /// - Parameter allocator: of its process: clients share it, so that some are served together.
+    init(name: String, database: Database, allocator: Allocator, random: Random) {
         self.name = name
         self.database = database
         self.random = random
         isVictim = name.hasPrefix("victim")
-        let actor = Actor(name: name, origin: "stress")
-        allocator = Allocator(database: database, actor: actor)
-        networks = NetworkService(database: database, actor: actor)
+        self.allocator = allocator
+        networks = NetworkService(database: database, actor: Actor(name: name, origin: "stress"))
     }
 
     /// - Returns: what became of it, in a word.

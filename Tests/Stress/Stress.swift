@@ -25,6 +25,7 @@ struct Stress {
             DatabaseConfiguration(
                 uri: arguments[1], applicationName: "stress", maxConnections: connections,
                 acquireTimeout: .seconds(300)))
+        let allocator = Allocator(database: database, actor: Actor(name: arguments[2], origin: "stress"))
         let budget = Mutex(operations)
         let tally = Mutex(Tally())
         let group = DispatchGroup()
@@ -32,7 +33,7 @@ struct Stress {
             group.enter()
             let thread = Thread {
                 var client = Client(
-                    name: "\(arguments[2])-\(number)", database: database,
+                    name: "\(arguments[2])-\(number)", database: database, allocator: allocator,
                     random: Random(state: seed &* 1_000_003 &+ UInt64(number)))
                 while budget.withLock({
                     $0 -= 1; return $0 >= 0

@@ -5,7 +5,7 @@ internal import SQL
 /// Gives addresses away, each once, to any number of callers in any number of processes (DESIGN.md 3.5 and 6).
 ///
 /// The common way is one statement that locks free rows of a pool with SKIP LOCKED and takes them; it waits for nobody.
-/// Where it finds too few, the pool is extended at its frontier, in a transaction of its own. Where that does not help,
+/// Threads that share an allocator and ask a subnet for single addresses at the same time share one such statement. Where it finds too few, the pool is extended at its frontier, in a transaction of its own. Where that does not help,
 /// free rows may only be locked by others: then, one caller of a subnet at a time, each candidate is waited for, until a
 /// snapshot shows that too few are left, locked or not. Only then the subnet is exhausted.
 ///
@@ -14,10 +14,23 @@ internal import SQL
 package struct Allocator: Sendable {
     let database: Database
     let actor: Actor
+    let together: Together
+    let trails: Trails
 
     package init(database: Database, actor: Actor) {
+        self.init(database: database, actor: actor, together: Together(most: Self.mostTogether), trails: Trails())
+    }
+
+    private init(database: Database, actor: Actor, together: Together, trails: Trails) {
         self.database = database
         self.actor = actor
+        self.together = together
+        self.trails = trails
+    }
+
+    /// The same, for another one.
+    package func signed(_ actor: Actor) -> Allocator {
+        Allocator(database: database, actor: actor, together: together, trails: trails)
     }
 
     /// - Throws: ``NetworkError`` with code `invalid`, `not_found`, `exhausted`, `held`, `key` or `busy`.
@@ -25,6 +38,7 @@ package struct Allocator: Sendable {
         try request.validate()
         if let key = request.key, let answer = try answered(key, request) { return answer }
         if let address = request.address { return try take(address, for: request) }
+        if request.count == 1, request.key == nil, let given = try askTogether(request) { return given }
         return try quickly(request) ?? carefully(request)
     }
 
@@ -42,7 +56,7 @@ package struct Allocator: Sendable {
     }
 
     /// What is told of addresses that were given: the subnet may have been split or merged since it was read, or since.
-    private func describe(
+    func describe(
         _ addresses: [IPAddress], foundIn id: Int64, _ subnet: SubnetRef, in connection: Connection
     ) throws -> Allocation {
         if id == subnet.id, addresses.allSatisfy(subnet.cidr.contains) {
@@ -112,12 +126,15 @@ package struct Allocator: Sendable {
             guard let some = try look(Ticket(key: nil, until: until)) else { return nil }
             found = some
         }
-        if found.hasDue, !connection.isInTransaction {
-            // A few on the way, so that no allocation pays for many. If that goes wrong, the addresses are given all the
-            // same, and the next one ends them.
-            try? SubnetTable.endQuarantines(of: found.subnet, atMost: 8, in: connection)
-        }
+        if found.hasDue { endSomeQuarantines(of: found.subnet, atMost: 8, in: connection) }
         return try describe(found.addresses, foundIn: found.subnet, subnet, in: connection)
+    }
+
+    /// A few on the way, so that no allocation pays for many. If that goes wrong, the addresses are given all the same, and
+    /// the next one ends them.
+    func endSomeQuarantines(of subnet: Int64, atMost limit: Int, in connection: Connection) {
+        guard !connection.isInTransaction else { return }
+        try? SubnetTable.endQuarantines(of: subnet, atMost: limit, in: connection)
     }
 
     // MARK: Without waiting
@@ -157,32 +174,34 @@ package struct Allocator: Sendable {
         _ request: AllocationRequest, _ pool: Pool, downwards: Bool, _ ticket: Ticket, in connection: Connection
     ) throws -> Found? {
         let statement =
-            request.count == 1
-            ? (downwards ? Self.oneDown : Self.oneUp) : (downwards ? Queries.allocateDown : Queries.allocateUp)
+            request.count <= Self.mostTogether
+            ? (downwards ? Self.fewDown : Self.fewUp) : (downwards ? Queries.allocateDown : Queries.allocateUp)
         let rows = try connection.query(
-            statement, pool.id, request.count, request.owner, ticket.until, ticket.key, actor.name, actor.origin)
+            statement, pool.id, request.count, [request.owner], [ticket.until], ticket.key, actor.name, actor.origin,
+            request.count, nil as IPAddress?)
         guard let first = rows.first else { return nil }
         return try Found(
             subnet: first.get(2), addresses: rows.map { try $0.get(0, as: IPAddress.self) }.sorted(),
             hasDue: first.get(1))
     }
 
-    // With the number written out the planner knows that it is one row, and joins it by the key.
-    private static let oneUp = Queries.allocateUp.replacing("LIMIT $2::int", with: "LIMIT 1")
-    private static let oneDown = Queries.allocateDown.replacing("LIMIT $2::int", with: "LIMIT 1")
-
     /// How many rows a frontier moves at once: enough that few callers meet there.
     static let stride = 256
     /// As many callers may hold a free row locked without reason to extend.
     static let slack = 64
 
+    /// - Parameter inAdvance: whether nothing has to be done where another caller is doing it.
     /// - Returns: `false` where the pool has no frontier left.
-    private func extend(_ pool: Pool, by count: Int, downwards: Bool, in connection: Connection) throws -> Bool {
+    func extend(
+        _ pool: Pool, by count: Int, downwards: Bool, inAdvance: Bool = false, in connection: Connection
+    ) throws -> Bool {
         // Whoever finds nothing to extend must not keep quarantines of the pool from ending, which are what is left.
         guard try hasFrontier([pool], in: connection) else { return false }
         return try connection.transaction {
             try SubnetTable.share(pool.subnet, in: connection)
-            _ = try connection.query("SELECT FROM pool WHERE id = $1::bigint FOR NO KEY UPDATE", pool.id)
+            let locked = try connection.query(
+                "SELECT FROM pool WHERE id = $1::bigint FOR NO KEY UPDATE\(inAdvance ? " SKIP LOCKED" : "")", pool.id)
+            if inAdvance, locked.isEmpty { return true }
             let row = try connection.query(
                 """
                 SELECT EXISTS (SELECT FROM extent WHERE pool_id = $1::bigint), count(*) >= $2::int FROM (

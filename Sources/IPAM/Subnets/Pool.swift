@@ -34,7 +34,7 @@ package struct PoolRequest: Sendable, Hashable {
 }
 
 /// A pool as it is.
-package struct Pool: Sendable {
+package struct Pool: Sendable, Hashable {
     package let id: Int64
     package let subnet: Int64
     package let range: AddressRange

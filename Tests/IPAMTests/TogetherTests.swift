@@ -1,0 +1,158 @@
+import Addressing
+import Dispatch
+import Foundation
+import Postgres
+import Support
+import Synchronization
+import Testing
+
+@testable import IPAM
+
+/// Callers of one process who ask at the same time.
+@Suite struct TogetherTests {
+    // MARK: The coalescer
+
+    @Test(
+        "who comes while one is served is served with the others who come, in their order, and never more than allowed")
+    func served() throws {
+        let coalescer = Coalescer<String, Int, Int>(most: 3)
+        let groups = Mutex<[[Int]]>([])
+        let began = DispatchSemaphore(value: 0)
+        let goes = DispatchSemaphore(value: 0)
+        @Sendable func ask(_ number: Int) throws -> Int {
+            try coalescer.ask(number, kind: "one") { numbers in
+                groups.withLock { $0.append(numbers) }
+                if numbers == [0] {
+                    began.signal()
+                    goes.wait()
+                }
+                return numbers.map { $0 * 10 }
+            }
+        }
+        let answers = Mutex<[Int: Int]>([:])
+        let group = DispatchGroup()
+        func start(_ number: Int) {
+            group.enter()
+            Thread.detachNewThread {
+                let answer = try? ask(number)
+                answers.withLock { $0[number] = answer }
+                group.leave()
+            }
+        }
+        start(0)
+        began.wait()
+        for number in 1...5 { start(number) }
+        let end = ContinuousClock.now + .seconds(30)
+        while coalescer.waiting(for: "one") < 5, .now < end { Thread.sleep(forTimeInterval: 0.001) }
+        goes.signal()
+        group.wait()
+        #expect(answers.withLock { $0 } == [0: 0, 1: 10, 2: 20, 3: 30, 4: 40, 5: 50])
+        let sizes = groups.withLock { $0.map(\.count) }
+        #expect(sizes.first == 1 && sizes.reduce(0, +) == 6 && sizes.max() == 3)
+    }
+
+    @Test("what one service fails of reaches each that it was for, and the next one is served")
+    func failed() throws {
+        struct Fault: Error {}
+        let coalescer = Coalescer<Int, Int, Int>(most: 8)
+        #expect(throws: Fault.self) { try coalescer.ask(1, kind: 1) { _ in throw Fault() } }
+        #expect(try coalescer.ask(2, kind: 1) { $0 } == 2)
+    }
+
+    // MARK: The allocator
+
+    @Test(
+        "each of many is given an address of its own, under its own owner and until its own time",
+        arguments: AllocationTests.families)
+    func distinct(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(bits: 12, pools: [10...1000])
+        let allocator = network.allocator
+        let given = try together(32, times: 12) { caller, turn in
+            let request = AllocationRequest(
+                subnet: "net", owner: "\(caller)-\(turn)", expires: caller > 0 ? .after(.seconds(3600 * caller)) : nil)
+            return try (request.owner, allocator.allocate(request).addresses[0])
+        }
+        #expect(Set(given.map(\.1)).count == 32 * 12)
+        let stored = try network.column("SELECT host(ip) || ' ' || allocated_to FROM address WHERE state = 'held'")
+        #expect(Set(stored) == Set(given.map { "\($0.1) \($0.0)" }))
+        let ends = try network.column(
+            """
+            SELECT allocated_to FROM address WHERE state = 'held' AND split_part(allocated_to, '-', 1)::int
+                <> coalesce(round(extract(epoch FROM allocated_until - allocated_at) / 3600), 0)
+            """)
+        #expect(ends == [])
+        #expect(try network.violations() == [])
+        // In rows of 32 the history would have as many transactions as addresses.
+        let transactions = try network.column("SELECT count(DISTINCT transaction) FROM address_event")
+        #expect((Int(transactions[0]) ?? .max) < 32 * 12)
+    }
+
+    @Test(
+        "as many as there are addresses are given one, also across pools, and the others are told that there are no more",
+        arguments: AllocationTests.families, AllocationPolicy.allCases)
+    func last(family: IPAddress.Family, policy: AllocationPolicy) throws {
+        let network = try Network(family)
+        try network.subnet(pools: [10...19, 30...33], policy: policy)
+        let allocator = network.allocator
+        let outcomes = try together(20, times: 1) { caller, _ in
+            do {
+                return try allocator.allocate(AllocationRequest(subnet: "net", owner: "\(caller)")).addresses.first
+            } catch let error as NetworkError where error.code == .exhausted { return nil }
+        }
+        #expect(Set(outcomes.compactMap(\.self)).count == 14)
+        #expect(outcomes.count(where: { $0 == nil }) == 6)
+        #expect(try network.violations() == [])
+    }
+
+    @Test("an address that comes free in front is found again, whoever asks")
+    func front() throws {
+        let network = try Network()
+        try network.subnet(bits: 12, pools: [10...1000], quarantine: .zero)
+        let allocator = network.allocator
+        _ = try together(8, times: 10) { caller, _ in
+            try allocator.allocate(AllocationRequest(subnet: "net", owner: "\(caller)")).addresses
+        }
+        try network.release(17)
+        try network.due()
+        try network.settle()
+        #expect(try allocator.allocate(AllocationRequest(subnet: "net", owner: "late")).addresses == [network.ip(17)])
+    }
+
+    @Test("an error of the one who serves is each one's, in the words that it would have alone")
+    func refused() throws {
+        let network = try Network()
+        let allocator = network.allocator
+        let told = try together(8, times: 1) { _, _ in
+            do {
+                _ = try allocator.allocate(AllocationRequest(subnet: "nowhere", owner: "me"))
+                return "given"
+            } catch { return "\(error)" }
+        }
+        #expect(Set(told) == ["there is no subnet \"nowhere\"; see: wireloom subnet list"])
+    }
+
+    /// What all callers were answered, each on a thread of its own.
+    private func together<T: Sendable>(
+        _ callers: Int, times: Int, _ ask: @escaping @Sendable (_ caller: Int, _ turn: Int) throws -> T
+    ) throws -> [T] {
+        let answers = Mutex<[T]>([])
+        let problem = Mutex<(any Error)?>(nil)
+        let group = DispatchGroup()
+        for caller in 0..<callers {
+            group.enter()
+            Thread.detachNewThread {
+                do {
+                    for turn in 0..<times {
+                        let answer = try ask(caller, turn)
+                        answers.withLock { $0.append(answer) }
+                    }
+                } catch { problem.withLock { $0 = error } }
+                group.leave()
+            }
+        }
+        group.wait()
+        if let error = problem.withLock({ $0 }) { throw error }
+        return answers.withLock { $0 }
+    }
+}
