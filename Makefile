@@ -47,7 +47,8 @@ test: toolchain deps vcenter ## all tests, on a real PostgreSQL and a real vSphe
 	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --skip-build $(SWIFTFLAGS)
 
 test-tsan: toolchain deps vcenter ## the tests under Thread Sanitizer
-	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --sanitize=thread --scratch-path .build-tsan $(SWIFTFLAGS)
+	WIRELOOM_VCENTER=$(CURDIR)/$(VCENTER) $(SWIFT) test --sanitize=thread -Xswiftc -DTHREAD_SANITIZER \
+		--scratch-path .build-tsan $(SWIFTFLAGS)
 
 stress: toolchain deps vcenter ## 200,000 operations of allocating clients in many processes, some of them killed
 	$(SWIFT) build --build-tests $(SWIFTFLAGS)

@@ -19,7 +19,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies + ["Support"], swiftSettings: swiftSettings)
+    .testTarget(name: name, dependencies: dependencies + ["Locking", "Support"], swiftSettings: swiftSettings)
 }
 
 // Dependency order: a target names only targets above it.
@@ -43,21 +43,22 @@ let package = Package(
         // Pure values.
         module("Addressing"),
         module("Topology", ["Addressing"]),
+        module("Locking"),
 
         // One protocol each; neither knows the domain.
         .target(
             name: "SQL", path: "sql",
             resources: [.embedInCode("migrations"), .embedInCode("queries")],
             swiftSettings: swiftSettings),
-        module("Postgres", ["CPostgres", "Addressing", logging]),
+        module("Postgres", ["CPostgres", "Addressing", "Locking", logging]),
         .target(name: "CSpawn"),
-        module("EmbeddedPostgres", ["CSpawn", logging]),
-        module("VSphere", ["CCurl", "CXML", "Addressing", logging]),
+        module("EmbeddedPostgres", ["CSpawn", "Locking", logging]),
+        module("VSphere", ["CCurl", "CXML", "Addressing", "Locking", logging]),
 
         // The domain.
-        module("Jobs", ["Postgres", "SQL", logging]),
+        module("Jobs", ["Locking", "Postgres", "SQL", logging]),
         module("Inventory", ["Addressing", "Postgres", "SQL", crypto]),
-        module("IPAM", ["Addressing", "Postgres", "SQL"]),
+        module("IPAM", ["Addressing", "Locking", "Postgres", "SQL"]),
         module(
             "Controller",
             ["Addressing", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere", logging, yams]),
@@ -66,26 +67,28 @@ let package = Package(
         .executableTarget(
             name: "wireloom",
             dependencies: [
-                "Addressing", "Controller", "EmbeddedPostgres", "IPAM", "Inventory", "Jobs", "Postgres", "SQL",
-                "Topology", "VSphere", argumentParser, logging, yams,
+                "Addressing", "Controller", "EmbeddedPostgres", "IPAM", "Inventory", "Jobs", "Locking", "Postgres",
+                "SQL", "Topology", "VSphere", argumentParser, logging, yams,
             ],
             swiftSettings: swiftSettings),
 
         // An ordinary target, so that no product can link it.
         .target(
             name: "Support",
-            dependencies: ["Addressing", "EmbeddedPostgres", "Postgres", "SQL"],
+            dependencies: ["Addressing", "EmbeddedPostgres", "Locking", "Postgres", "SQL"],
             path: "Tests/Support",
             exclude: ["vcenter"],
             swiftSettings: swiftSettings),
         // Clients of an allocator, for tests that need processes of them.
         .executableTarget(
-            name: "stress", dependencies: ["Addressing", "Controller", "IPAM", "Postgres"], path: "Tests/Stress",
+            name: "stress", dependencies: ["Addressing", "Controller", "IPAM", "Locking", "Postgres"],
+            path: "Tests/Stress",
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "bench",
             dependencies: [
-                "Addressing", "CCurl", "CXML", "EmbeddedPostgres", "IPAM", "Postgres", "Support", "VSphere", logging,
+                "Addressing", "CCurl", "CXML", "EmbeddedPostgres", "IPAM", "Locking", "Postgres", "Support", "VSphere",
+                logging,
             ],
             path: "Tests/Benchmarks",
             swiftSettings: swiftSettings),

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Synchronization
+internal import Locking
 
 /// One user's claim on the private server: while any lease lives, in any process, the server stays up.
 package final class ClusterLease: Sendable {

@@ -5,8 +5,10 @@ internal import SQL
 /// was is not written (invariant I4).
 package enum InventoryMerge {
     /// Runs inside the sync's final transaction; the staging tables are this connection's.
-    package static func apply(account: Int64, in connection: Connection) throws {
-        for statement in [
+    ///
+    /// - Returns: how many rows were written.
+    package static func apply(account: Int64, in connection: Connection) throws -> Int {
+        try [
             Queries.mergeHost, Queries.missHost,
             Queries.mergePNIC, Queries.prunePNIC,
             Queries.mergeSwitch, Queries.mergePortgroup, Queries.prunePortgroup,
@@ -14,9 +16,15 @@ package enum InventoryMerge {
             Queries.relinkVM, Queries.mergeVM, Queries.missVM,
             Queries.mergeNIC, Queries.missNIC,
             Queries.mergeNICAddress, Queries.missNICAddress,
-        ] {
-            try connection.execute(statement, account)
-        }
+        ].reduce(0) { try $0 + connection.execute($1, account) }
+    }
+
+    /// Tells the planner of what a sync has written, where that is much: until the server does so by itself, about a minute
+    /// later, it takes a new account for empty, and the next sync would be planned for one row of each kind.
+    package static func analyze(afterWriting rows: Int, in connection: Connection) {
+        guard rows >= 1000 else { return }
+        // Whoever may not, or is stopped, leaves it to the server.
+        try? connection.script("ANALYZE host, vm, nic, nic_address, placement, address")
     }
 
     /// Marks what the account lets go of: the addresses of what vanished, what live adapters no longer report, and what does

@@ -1,5 +1,5 @@
 import Dispatch
-import Synchronization
+import Locking
 
 /// Tells straight-line work that it should stop, once and for good.
 ///

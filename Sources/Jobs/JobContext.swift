@@ -1,5 +1,5 @@
+import Locking
 package import Postgres
-import Synchronization
 
 /// Does the work of one kind of job. Straight-line blocking code on a lane of the `Runner`.
 ///

@@ -1,7 +1,7 @@
 import Dispatch
+import Locking
 import Logging
 import Postgres
-import Synchronization
 
 /// Hears on a connection of its own that the queue changed. What it misses, polling finds.
 final class Listener: Sendable {

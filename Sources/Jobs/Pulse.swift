@@ -1,7 +1,7 @@
 import Dispatch
+import Locking
 import Logging
 import Postgres
-import Synchronization
 
 /// The heartbeat of a runner: renews the leases of all its jobs in one statement, carries their progress and log lines, and brings
 /// back word of a cancellation or a lost lease. One serial queue and one connection, so that a job's lines keep their order.

@@ -1,7 +1,7 @@
 import Dispatch
+import Locking
 package import Logging
 import Postgres
-import Synchronization
 
 /// The work queue of a process: runs jobs on `width` lanes, each a serial Dispatch queue with a thread of its own.
 ///

@@ -1,5 +1,5 @@
 import Dispatch
-import Synchronization
+import Locking
 
 /// A repeating timer on a serial queue, which its owner stops and thereby joins.
 ///

@@ -1,4 +1,4 @@
-private import Synchronization
+private import Locking
 
 /// Ends a conversation from another thread, within milliseconds wherever it stands.
 package final class CancellationToken: Sendable {

@@ -6,10 +6,10 @@ import Foundation
 import IPAM
 import Inventory
 import Jobs
+import Locking
 import Logging
 import Postgres
 import SQL
-import Synchronization
 
 /// The options that every command has: where the database is and how much to say.
 struct GlobalOptions: ParsableArguments {

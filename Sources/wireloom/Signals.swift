@@ -1,6 +1,6 @@
 import Dispatch
 import Foundation
-import Synchronization
+import Locking
 
 /// What SIGINT, SIGTERM and SIGHUP do: the command leaves things as others need them, and then the signal ends the process. A second
 /// one ends it at once.

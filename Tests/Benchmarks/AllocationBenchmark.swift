@@ -1,8 +1,8 @@
 import Addressing
 import Foundation
 import IPAM
+import Locking
 import Postgres
-import Synchronization
 
 /// Allocations through the library beside a bare INSERT of pgbench on the same server.
 ///

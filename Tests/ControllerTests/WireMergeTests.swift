@@ -3,9 +3,9 @@ import Controller
 import Dispatch
 import IPAM
 import Inventory
+import Locking
 import Postgres
 import Support
-import Synchronization
 import Testing
 
 /// Rule 3.3 without any vCenter: what becomes of subnets, pools, addresses, reservations and keys.

@@ -1,7 +1,7 @@
 import EmbeddedPostgres
 import Foundation
 import Glibc
-import Synchronization
+import Locking
 import Testing
 
 @Suite("The private server's life")

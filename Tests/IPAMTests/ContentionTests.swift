@@ -1,10 +1,10 @@
 import Addressing
 import Dispatch
 import IPAM
+import Locking
 import Postgres
 import SQL
 import Support
-import Synchronization
 import Testing
 
 /// Two who meet at one address, driven to the very point by a transaction that is left open.

@@ -1,9 +1,9 @@
 import Addressing
 import Dispatch
 import Foundation
+import Locking
 import Postgres
 import Support
-import Synchronization
 import Testing
 
 @testable import IPAM

@@ -1,6 +1,6 @@
+import Locking
 import Logging
 import Postgres
-import Synchronization
 import Testing
 
 @testable import Jobs

@@ -1,6 +1,6 @@
 import Dispatch
+import Locking
 import Postgres
-import Synchronization
 import Testing
 
 @testable import Jobs

@@ -1,9 +1,9 @@
 import Dispatch
 import Foundation
+import Locking
 import Logging
 import Postgres
 import Support
-import Synchronization
 import Testing
 
 @testable import Jobs

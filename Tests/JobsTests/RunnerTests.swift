@@ -1,5 +1,5 @@
+import Locking
 import Postgres
-import Synchronization
 import Testing
 
 @testable import Jobs

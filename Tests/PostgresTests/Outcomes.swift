@@ -1,4 +1,4 @@
-import Synchronization
+import Locking
 
 /// What several threads came to.
 final class Outcomes: Sendable {

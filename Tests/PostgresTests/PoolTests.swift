@@ -1,7 +1,7 @@
 import Foundation
+import Locking
 import Postgres
 import Support
-import Synchronization
 import Testing
 
 @Suite struct PoolTests {

@@ -3,8 +3,8 @@ import Controller
 import Dispatch
 import Foundation
 import IPAM
+import Locking
 import Postgres
-import Synchronization
 
 /// Many clients of an allocator in one process, doing at random what clients do, each sure of what it holds.
 ///

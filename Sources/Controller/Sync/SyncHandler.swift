@@ -149,9 +149,10 @@ package struct SyncHandler: JobHandler {
         var attempt = 1
         while true {
             do {
-                return try connection.transaction {
+                let written = try connection.transaction {
                     try commit(account, request, findings, context, in: connection)
                 }
+                return InventoryMerge.analyze(afterWriting: written, in: connection)
             } catch let error as DatabaseError where error.code == .retryable && attempt < Self.attempts {
                 try context.checkCancellation()
                 attempt += 1
@@ -159,10 +160,11 @@ package struct SyncHandler: JobHandler {
         }
     }
 
+    /// - Returns: how many rows of inventory were written.
     private func commit(
         _ account: Account, _ request: SyncRequest, _ findings: Set<SyncFinding>, _ context: JobContext,
         in connection: Connection
-    ) throws {
+    ) throws -> Int {
         try AdvisoryLock.topology(exclusive: false).take(in: connection)
         try context.lock(in: connection)
         try Actor.sync(job: context.job.id.value).declare(in: connection)
@@ -170,7 +172,7 @@ package struct SyncHandler: JobHandler {
             "SELECT count(*) FROM address WHERE state = 'held' AND account_id = $1::bigint", account.id
         )[0].get(0)
 
-        try InventoryMerge.apply(account: account.id, in: connection)
+        let written = try InventoryMerge.apply(account: account.id, in: connection)
         try InventoryMerge.release(account: account.id, in: connection)
 
         let snapshot = try TopologyReader(account: account, connection: connection).snapshot()
@@ -207,6 +209,7 @@ package struct SyncHandler: JobHandler {
                 .finding, code: unplaced.code, subject: unplaced.subject, message: unplaced.message, fix: unplaced.fix)
         }
         try context.finish(in: connection)
+        return written
     }
 
     /// A host that is onboarded by itself and is in a vCenter's inventory as well has its VMs counted twice.

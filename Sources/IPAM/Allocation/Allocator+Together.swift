@@ -1,7 +1,7 @@
 internal import Addressing
+internal import Locking
 internal import Postgres
 internal import SQL
-internal import Synchronization
 
 /// Callers of one process who ask a subnet for an address at the same time, served by one statement in one transaction.
 extension Allocator {

@@ -1,6 +1,6 @@
 internal import Dispatch
 internal import Foundation
-internal import Synchronization
+internal import Locking
 
 /// Serves together those who ask for the same kind of thing at the same time.
 ///

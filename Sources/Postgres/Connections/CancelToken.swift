@@ -1,5 +1,5 @@
 import CPostgres
-import Synchronization
+import Locking
 
 #if canImport(Glibc)
     import Glibc

@@ -1,7 +1,7 @@
 import Foundation
+import Locking
 import Logging
 import Support
-import Synchronization
 import VSphere
 
 /// The conversation of one reading of an inventory, to be had again with the curl program alone: the same requests, to the

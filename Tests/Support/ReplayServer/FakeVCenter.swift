@@ -1,4 +1,4 @@
-private import Synchronization
+private import Locking
 
 /// Just enough of a vCenter's SOAP to hold a conversation with, over a `ReplayServer`.
 ///

@@ -1,6 +1,6 @@
 private import Dispatch
 internal import Glibc
-private import Synchronization
+private import Locking
 
 /// An HTTP server that misbehaves on demand: odd pieces, cuts, silence, trickles, foreign pages.
 ///

@@ -1,6 +1,6 @@
+import Locking
 package import Postgres
 import SQL
-import Synchronization
 
 /// A database of the test's own, with the product's schema, dropped when the test lets go of it.
 ///

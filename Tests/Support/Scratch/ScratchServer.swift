@@ -1,6 +1,6 @@
 import Foundation
+import Locking
 import Postgres
-import Synchronization
 
 /// The private PostgreSQL of this test process: in a temporary directory, on a Unix socket alone, started when the
 /// first test asks.

@@ -1,5 +1,5 @@
 import Foundation
-import Synchronization
+import Locking
 
 /// A vCenter or ESXi host of the test's own: a process with a scenario's inventory, on a port of its own, that can be
 /// changed while it is read.
