@@ -61,7 +61,7 @@ struct Failure: Error {
 
     private static func status(_ error: VSphereError) -> Int32 {
         switch error.code {
-        case .invalidURL: 65
+        case .invalidURL, .notFound, .ambiguous: 65
         case .login, .permission, .certificate: 77
         case .timedOut, .canceled: 75
         default: 69

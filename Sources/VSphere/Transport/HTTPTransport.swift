@@ -149,6 +149,20 @@ final class HTTPTransport {
         return check.pointee
     }
 
+    /// Lets time pass between two requests; throws once the token is canceled.
+    func pause(_ duration: Duration) throws {
+        let waker = Waker(multi: multi)
+        let hook = cancellation.onCancel { curl_multi_wakeup(waker.multi) }
+        defer { cancellation.removeHook(hook) }
+        let end = ContinuousClock.now + duration
+        while true {
+            if cancellation.isCancelled { throw canceled }
+            let left = (end - .now).milliseconds
+            guard left > 0 else { return }
+            curl_multi_poll(multi, nil, 0, Int32(clamping: left), nil)
+        }
+    }
+
     private func drive(_ transfer: Transfer, _ limit: Duration, canBeCanceled: Bool) throws -> CURLcode {
         let waker = Waker(multi: multi)
         let hook = canBeCanceled ? cancellation.onCancel { curl_multi_wakeup(waker.multi) } : nil

@@ -1,0 +1,151 @@
+/// A task of a vCenter (Task): worth keeping, because it can be followed from another session and process.
+package struct TaskID: Hashable, Sendable, CustomStringConvertible {
+    /// The managed object's id, such as `task-123`.
+    package let value: String
+
+    package init(_ value: String) { self.value = value }
+
+    package var description: String { value }
+
+    fileprivate var reference: ManagedObjectReference { ManagedObjectReference(type: "Task", value: value) }
+}
+
+/// How far a task is (TaskInfo).
+package struct TaskProgress: Hashable, Sendable {
+    package enum State: String, Sendable { case queued, running, success, error }
+
+    package var state: State
+    /// `info.progress`, 0 to 100; `nil` while the server tells none.
+    package var percent: Int?
+}
+
+// What starts a task returns once the server took it on. A connection that ends before tells nothing of whether it did:
+// these calls are never repeated on such an error, and whoever gets `unfinished`, `timedOut` or `unreachable` looks for
+// what the task would have made. `NotAuthenticated` is a refusal, after which they are repeated in a new session.
+extension VSphereSession {
+    /// CloneVM_Task: `follow` tells the new VM's id.
+    ///
+    /// - Parameter source: the id of the template or VM.
+    package func clone(_ source: String, _ specification: CloneSpecification) throws -> TaskID {
+        try start(SOAPRequest("CloneVM_Task", on: machine(source), specification.write))
+    }
+
+    /// ReconfigVM_Task. Adapters keep their MAC addresses: give them as they were read of this VM.
+    package func reconfigure(_ id: String, _ change: MachineChange) throws -> TaskID {
+        try start(
+            SOAPRequest("ReconfigVM_Task", on: machine(id)) { writer in
+                writer.element("spec") { change.write(to: &$0, isNew: false) }
+            })
+    }
+
+    /// PowerOnVM_Task.
+    ///
+    /// - Parameter host: the HostSystem to start it on; `nil`: where it is, or where DRS wants it.
+    package func powerOn(_ id: String, host: String? = nil) throws -> TaskID {
+        try start(
+            SOAPRequest("PowerOnVM_Task", on: machine(id)) { writer in
+                if let host { writer.element("host", ManagedObjectReference(type: "HostSystem", value: host)) }
+            })
+    }
+
+    /// PowerOffVM_Task: at once, without asking the guest.
+    package func powerOff(_ id: String) throws -> TaskID {
+        try start(SOAPRequest("PowerOffVM_Task", on: machine(id)))
+    }
+
+    /// Destroy_Task: the VM and its disks. It must be off.
+    package func destroy(_ id: String) throws -> TaskID {
+        try start(SOAPRequest("Destroy_Task", on: machine(id)))
+    }
+
+    /// ShutdownGuest: asks the guest to shut down. Returns at once; `waitForGuest` sees the power state change.
+    ///
+    /// - Throws: the kind `toolsUnavailable` where Tools do not run, `invalidPowerState` where the VM is not on.
+    package func shutDownGuest(_ id: String) throws {
+        try renewingOnce("ShutdownGuest") { try call(SOAPRequest("ShutdownGuest", on: machine(id))) }
+    }
+
+    private func machine(_ id: String) -> ManagedObjectReference {
+        ManagedObjectReference(type: "VirtualMachine", value: id)
+    }
+
+    private func start(_ request: SOAPRequest) throws -> TaskID {
+        try renewingOnce("\(request.operation)") { TaskID(try reference(request).value) }
+    }
+
+    /// Waits for a task's end, in this session and those that replace it.
+    ///
+    /// The task goes on where the wait does not: after the deadline, a cancellation or an outage it may be followed anew.
+    ///
+    /// - Parameter progress: gets each state and percentage that differs from the last. What it throws ends the wait.
+    /// - Returns: `info.result` where it is an object, such as the VM that a clone made.
+    /// - Throws: the task's own fault with the server's sentence (`faultKind`); `taskForgotten` where the server does not
+    ///   know the task any more, as some minutes after its end; `timedOut`, `canceled`, or why the server stays out of
+    ///   reach.
+    @discardableResult
+    package func follow(
+        _ task: TaskID, limits: WaitLimits, progress: (TaskProgress) throws -> Void = { _ in }
+    ) throws -> ManagedObjectReference? {
+        let watch = PropertyWatch(
+            self, .task, of: task.reference, for: "the end of task \(task)", limits: limits,
+            optional: ["info.descriptionId"])
+        var info = TaskInfo()
+        var told: TaskProgress?
+        do {
+            while true {
+                try watch.next { info.read($0) }
+                if let present = info.progress, present != told {
+                    told = present
+                    try progress(present)
+                }
+                switch told?.state {
+                case .success:
+                    watch.finish()
+                    return info.result
+                case .error:
+                    watch.finish()
+                    throw VSphereError(
+                        info.fault ?? SOAPFault(type: "", message: ""),
+                        operation: "task \(task)" + (info.kind.map { " (\($0))" } ?? ""), url: endpoint.url)
+                default: break
+                }
+            }
+        } catch let error as VSphereError where error.code == .notFound && error.object == task.reference {
+            throw VSphereError(
+                .taskForgotten,
+                "\(endpoint.url) does not know task \(task) any more, and not how it ended: "
+                    + "it keeps tasks for some minutes after their end", fault: error.fault, object: error.object)
+        }
+    }
+}
+
+/// TaskInfo, as far as it came.
+private struct TaskInfo {
+    private var state: TaskProgress.State?
+    private var percent: Int?
+    private(set) var kind: String?
+    private(set) var fault: SOAPFault?
+    private(set) var result: ManagedObjectReference?
+
+    var progress: TaskProgress? { state.map { TaskProgress(state: $0, percent: percent) } }
+
+    mutating func read(_ properties: ObjectProperties) {
+        if properties.has("info.state") { state = properties.text("info.state").flatMap(TaskProgress.State.init) }
+        if properties.has("info.progress") { percent = properties["info.progress"]?.int }
+        if properties.has("info.descriptionId") { kind = properties.text("info.descriptionId") }
+        if properties.has("info.error") { fault = properties["info.error"].map(SOAPFault.init(localized:)) }
+        if properties.has("info.result") {
+            result = properties["info.result"]?.reference.flatMap { $0.type.isEmpty ? nil : $0 }
+        }
+    }
+}
+
+extension PropertyQuery {
+    fileprivate static let task = PropertyQuery([
+        "Task": [
+            "info.state": .text, "info.progress": .text, "info.descriptionId": .text,
+            "info.error": .object([.methodFault: Projection.faultShape, .localizedMessage: .text]),
+            "info.result": .reference,
+        ]
+    ])
+}
