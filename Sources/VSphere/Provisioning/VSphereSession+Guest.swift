@@ -18,6 +18,17 @@ package struct GuestState: Sendable {
         package var endTime: String?
         /// What the guest says went wrong.
         package var errorMessage: String?
+
+        package init(
+            _ status: Status?, text: String? = nil, startTime: String? = nil, endTime: String? = nil,
+            errorMessage: String? = nil
+        ) {
+            self.status = status
+            self.text = text ?? status?.rawValue ?? ""
+            self.startTime = startTime
+            self.endTime = endTime
+            self.errorMessage = errorMessage
+        }
     }
 
     /// `runtime.powerState`: poweredOn, poweredOff, suspended.
@@ -29,6 +40,17 @@ package struct GuestState: Sendable {
     package var nics: [VirtualMachineRecord.GuestNIC]?
     /// `nil` before, without customization, and where the server is too old to tell.
     package var customization: Customization?
+
+    package init(
+        powerState: String? = nil, toolsRunningStatus: String? = nil, hostName: String? = nil,
+        nics: [VirtualMachineRecord.GuestNIC]? = [], customization: Customization? = nil
+    ) {
+        self.powerState = powerState
+        self.toolsRunningStatus = toolsRunningStatus
+        self.hostName = hostName
+        self.nics = nics
+        self.customization = customization
+    }
 
     /// `guestToolsRunning`, or executing the scripts of a start or a shutdown. Addresses of others are from before.
     package var areToolsRunning: Bool {
@@ -53,7 +75,7 @@ extension VSphereSession {
         let watch = PropertyWatch(
             self, tellsCustomization ? .customizedGuest : .guest, of: machine, for: "the guest of VM \(id)",
             limits: limits, optional: [GuestState.customizationPath])
-        var state = GuestState(nics: [])
+        var state = GuestState()
         while true {
             try watch.next { state.read($0) }
             if let value = try decide(state) {
@@ -88,7 +110,7 @@ extension GuestState.Customization {
     fileprivate init?(_ info: ElementView) {
         guard let text = info.child(.customizationStatus)?.text else { return nil }
         self.init(
-            status: Status(rawValue: text), text: text, startTime: info.child(.startTime)?.text,
+            Status(rawValue: text), text: text, startTime: info.child(.startTime)?.text,
             endTime: info.child(.endTime)?.text, errorMessage: info.child(.errorMsg)?.text)
     }
 }

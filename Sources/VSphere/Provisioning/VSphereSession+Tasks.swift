@@ -17,6 +17,11 @@ package struct TaskProgress: Hashable, Sendable {
     package var state: State
     /// `info.progress`, 0 to 100; `nil` while the server tells none.
     package var percent: Int?
+
+    package init(state: State, percent: Int? = nil) {
+        self.state = state
+        self.percent = percent
+    }
 }
 
 // What starts a task returns once the server took it on. A connection that ends before tells nothing of whether it did:
@@ -27,50 +32,53 @@ extension VSphereSession {
     ///
     /// - Parameter source: the id of the template or VM.
     package func clone(_ source: String, _ specification: CloneSpecification) throws -> TaskID {
-        try start(SOAPRequest("CloneVM_Task", on: machine(source), specification.write))
+        try start("CloneVM_Task", source, specification.write)
     }
 
     /// ReconfigVM_Task. Adapters keep their MAC addresses: give them as they were read of this VM.
     package func reconfigure(_ id: String, _ change: MachineChange) throws -> TaskID {
-        try start(
-            SOAPRequest("ReconfigVM_Task", on: machine(id)) { writer in
-                writer.element("spec") { change.write(to: &$0, isNew: false) }
-            })
+        try start("ReconfigVM_Task", id) { writer in
+            writer.element("spec") { change.write(to: &$0, isNew: false) }
+        }
     }
 
     /// PowerOnVM_Task.
     ///
     /// - Parameter host: the HostSystem to start it on; `nil`: where it is, or where DRS wants it.
     package func powerOn(_ id: String, host: String? = nil) throws -> TaskID {
-        try start(
-            SOAPRequest("PowerOnVM_Task", on: machine(id)) { writer in
-                if let host { writer.element("host", ManagedObjectReference(type: "HostSystem", value: host)) }
-            })
+        try start("PowerOnVM_Task", id) { writer in
+            if let host { writer.element("host", ManagedObjectReference(type: "HostSystem", value: host)) }
+        }
     }
 
     /// PowerOffVM_Task: at once, without asking the guest.
     package func powerOff(_ id: String) throws -> TaskID {
-        try start(SOAPRequest("PowerOffVM_Task", on: machine(id)))
+        try start("PowerOffVM_Task", id)
     }
 
     /// Destroy_Task: the VM and its disks. It must be off.
     package func destroy(_ id: String) throws -> TaskID {
-        try start(SOAPRequest("Destroy_Task", on: machine(id)))
+        try start("Destroy_Task", id)
     }
 
     /// ShutdownGuest: asks the guest to shut down. Returns at once; `waitForGuest` sees the power state change.
     ///
     /// - Throws: the kind `toolsUnavailable` where Tools do not run, `invalidPowerState` where the VM is not on.
     package func shutDownGuest(_ id: String) throws {
-        try renewingOnce("ShutdownGuest") { try call(SOAPRequest("ShutdownGuest", on: machine(id))) }
+        try renewingOnce("ShutdownGuest") {
+            try call(SOAPRequest("ShutdownGuest", on: machine(id), isRepeatable: false))
+        }
     }
 
     private func machine(_ id: String) -> ManagedObjectReference {
         ManagedObjectReference(type: "VirtualMachine", value: id)
     }
 
-    private func start(_ request: SOAPRequest) throws -> TaskID {
-        try renewingOnce("\(request.operation)") { TaskID(try reference(request).value) }
+    private func start(
+        _ operation: StaticString, _ id: String, _ parameters: @escaping (inout ElementWriter) -> Void = { _ in }
+    ) throws -> TaskID {
+        let request = SOAPRequest(operation, on: machine(id), isRepeatable: false, parameters)
+        return try renewingOnce("\(operation)") { TaskID(try reference(request).value) }
     }
 
     /// Waits for a task's end, in this session and those that replace it.
