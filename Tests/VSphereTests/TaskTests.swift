@@ -145,6 +145,19 @@ import VSphere
         #expect(try other.follow(task, limits: .long)?.type == "VirtualMachine")
     }
 
+    @Test("a task can be canceled itself, once")
+    func canceledTask() throws {
+        try slowTasks()
+        let task = try shop.session.clone(shop.id("linux"), shop.plain())
+        let error = vSphereError {
+            try shop.session.follow(task, limits: .long) { if isRunning($0) { try shop.session.cancel(task) } }
+        }
+        #expect(error?.faultKind == .canceled && error?.fault == "RequestCanceled")
+        #expect(vSphereError { try shop.session.cancel(task) }?.faultKind == .invalidState)
+        #expect(vSphereError { try shop.session.cancel(TaskID("task-0")) }?.code == .notFound)
+        #expect(try shop.session.findVirtualMachine(uuid: Workshop.instanceUUID) == nil)
+    }
+
     @Test("a cancellation ends the pause after a lost connection, too")
     func cancellationInPause() throws {
         try slowTasks()
@@ -167,6 +180,8 @@ import VSphere
         try slowTasks()
         let task = try shop.session.clone(shop.id("linux"), shop.plain())
         #expect(throws: Enough.self) { try shop.session.follow(task, limits: .long) { _ in throw Enough() } }
+        let calls = try shop.vCenter.statistics().calls
+        #expect(calls["CreatePropertyCollector"] == 1 && calls["DestroyPropertyCollector"] == 1)
         try shop.vCenter.finishTasks()
         try shop.session.follow(task, limits: .long)
     }

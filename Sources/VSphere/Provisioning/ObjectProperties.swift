@@ -146,6 +146,9 @@ final class ObjectFilter {
     private var filter: ManagedObjectReference?
     private var version = ""
 
+    /// How much longer than it was asked to the server may hold a call, in seconds.
+    private static let grace = 30
+
     init(_ session: VSphereSession, _ query: PropertyQuery, of object: ManagedObjectReference, without: Set<String>)
         throws
     {
@@ -175,7 +178,7 @@ final class ObjectFilter {
         }
         let query = query
         return try session.client.call(
-            request, query.projection, within: .seconds(seconds + 60),
+            request, query.projection, within: .seconds(seconds + Self.grace),
             onObject: { try visit(ObjectProperties($0, of: query)) },
             read: { response in
                 guard let update = response.child(.returnval) else { return false }

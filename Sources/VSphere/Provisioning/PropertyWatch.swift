@@ -2,7 +2,7 @@ internal import Logging
 
 /// How long a wait may last, and what it outlives.
 package struct WaitLimits: Hashable, Sendable {
-    /// The whole wait, held to within a second or so of one call.
+    /// The whole wait, to within a second; a server that does not answer at all may hold it half a minute longer.
     package var deadline: Duration
     /// How long in a row the server may be out of reach before the wait is given up: restarts take minutes.
     package var outage: Duration

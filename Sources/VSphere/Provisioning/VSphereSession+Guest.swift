@@ -75,13 +75,11 @@ extension VSphereSession {
         let watch = PropertyWatch(
             self, tellsCustomization ? .customizedGuest : .guest, of: machine, for: "the guest of VM \(id)",
             limits: limits, optional: [GuestState.customizationPath])
+        defer { watch.finish() }
         var state = GuestState()
         while true {
             try watch.next { state.read($0) }
-            if let value = try decide(state) {
-                watch.finish()
-                return value
-            }
+            if let value = try decide(state) { return value }
         }
     }
 }

@@ -70,6 +70,15 @@ extension VSphereSession {
         }
     }
 
+    /// CancelTask: asks a task to end. Returns at once; `follow` then throws the kind `canceled`, unless the task was
+    /// done before it heard.
+    ///
+    /// - Throws: the kind `notSupported` of a task that cannot be canceled, `notFound` of one that is forgotten,
+    ///   `invalidState` of one that has ended.
+    package func cancel(_ task: TaskID) throws {
+        try renewingOnce("CancelTask") { try call(SOAPRequest("CancelTask", on: task.reference)) }
+    }
+
     private func machine(_ id: String) -> ManagedObjectReference {
         ManagedObjectReference(type: "VirtualMachine", value: id)
     }
@@ -97,6 +106,7 @@ extension VSphereSession {
         let watch = PropertyWatch(
             self, .task, of: task.reference, for: "the end of task \(task)", limits: limits,
             optional: ["info.descriptionId"])
+        defer { watch.finish() }
         var info = TaskInfo()
         var told: TaskProgress?
         do {
@@ -107,11 +117,8 @@ extension VSphereSession {
                     try progress(present)
                 }
                 switch told?.state {
-                case .success:
-                    watch.finish()
-                    return info.result
+                case .success: return info.result
                 case .error:
-                    watch.finish()
                     throw VSphereError(
                         info.fault ?? SOAPFault(type: "", message: ""),
                         operation: "task \(task)" + (info.kind.map { " (\($0))" } ?? ""), url: endpoint.url)

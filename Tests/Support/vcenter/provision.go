@@ -74,6 +74,30 @@ func copiedTexts(m map[string]string) map[string]string {
 	return c
 }
 
+// task can be canceled, which the simulator's cannot. It embeds by value, as machine does.
+type task struct {
+	simulator.Task
+	inventory *inventory
+	fault     types.BaseMethodFault // with what it ends, whatever its body would have done
+}
+
+func (t *task) CancelTask(req *types.CancelTask) soap.HasFault {
+	w := t.inventory
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	body := new(methods.CancelTaskBody)
+	now, ok := w.running[t.Self]
+	if !ok {
+		body.Fault_ = simulator.Fault("The operation is not allowed in the current state.", &types.InvalidState{})
+		return body
+	}
+	t.fault = new(types.RequestCanceled)
+	close(now)
+	delete(w.running, t.Self)
+	body.Res = new(types.CancelTaskResponse)
+	return body
+}
+
 type taskBody func(*simulator.Task) (types.AnyType, types.BaseMethodFault)
 
 // methods by the names that vCenter has in descriptionId.
@@ -85,17 +109,14 @@ var taskMethods = map[string]string{
 // run makes a task of body. With task_ms it is running for a while first, with progress; else it is over at once.
 // Only a clone leaves its VM to other tasks meanwhile. mu is held by the caller, and while body runs.
 func (w *inventory) run(m *machine, name string, body taskBody) types.ManagedObjectReference {
-	injected := w.injected(m, taskMethods[name])
-	task := simulator.CreateTask(m, name, func(t *simulator.Task) (types.AnyType, types.BaseMethodFault) {
-		if injected != nil {
-			return nil, injected
-		}
-		return body(t)
-	})
+	task := &task{
+		Task: *simulator.CreateTask(m, name, body), inventory: w, fault: w.injected(m, taskMethods[name]),
+	}
+	simulator.Map.Put(task)
 	w.tasks = append(w.tasks, task.Self)
 	exclusive := name != "clone"
 	if exclusive && m.busy {
-		injected = &types.TaskInProgress{Task: task.Self}
+		task.fault = &types.TaskInProgress{Task: task.Self}
 		w.end(task)
 		return task.Self
 	}
@@ -136,8 +157,12 @@ func (w *inventory) run(m *machine, name string, body taskBody) types.ManagedObj
 }
 
 // end runs a task's body, and tells its end as vCenter does: with a sentence. mu is held.
-func (w *inventory) end(task *simulator.Task) {
-	result, fault := task.Execute(task)
+func (w *inventory) end(task *task) {
+	var result types.AnyType
+	fault := task.fault
+	if fault == nil {
+		result, fault = task.Execute(&task.Task)
+	}
 	changes := []types.PropertyChange{{Name: "info.completeTime", Val: time.Now()}}
 	if fault != nil {
 		changes = append(changes, types.PropertyChange{Name: "info.error", Val: types.LocalizedMethodFault{
