@@ -153,6 +153,21 @@ import VSphere
         #expect(conversation.vCenter.count("Login") == 2)
     }
 
+    @Test("a server that accepts calls and does not answer them is out of reach, which is not the deadline's end")
+    func hangingServer() throws {
+        var timeouts = VSphereEndpoint.Timeouts()
+        timeouts.silence = .milliseconds(200)
+        let conversation = try Conversation(timeouts: timeouts) { call in
+            guard call.operation == "WaitForUpdatesEx" else { return nil }
+            var reply = ReplayServer.Reply("<")
+            reply.ending = .hang
+            return reply
+        }
+        let session = try conversation.connect()
+        let limits = WaitLimits(deadline: .seconds(120), outage: .milliseconds(1))
+        #expect(vSphereError { try session.follow(Self.task, limits: limits) }?.code == .unreachable)
+    }
+
     @Test("a renewal during an outage goes on when the server is back")
     func renewalInOutage() throws {
         let conversation = try conversation([task(assign("info.state", "success"))]) { call in

@@ -18,9 +18,10 @@ package struct WaitLimits: Hashable, Sendable {
 ///     waiting --update--> waiting            its properties are handed over
 ///     waiting --the session is gone--> log in --> waiting from the start: everything is handed over again
 ///     waiting --the collector's memory is gone--> waiting from the start
-///     waiting --the connection is gone--> pause --> waiting from the start; given up after `outage`
+///     waiting --the connection is gone--> pause --> waiting from the start
+///     pause --`outage` or the deadline--> why the server is out of reach, never `timedOut`
 ///     waiting --the object is gone--> `notFound`
-///     waiting --deadline--> `timedOut`
+///     waiting --deadline--> `timedOut`: the server told the object's state until then
 ///
 /// A session that is gone again before anything was read in it is not renewed a second time.
 final class PropertyWatch {
@@ -36,7 +37,6 @@ final class PropertyWatch {
     private var filter: ObjectFilter?
     private var outageBegan: ContinuousClock.Instant?
     private var pause = PropertyWatch.shortestPause
-    private var trouble: VSphereError?
     /// The session was renewed, and nothing was read in it since.
     private var isNewSession = false
     private var wasAsked = false
@@ -64,7 +64,7 @@ final class PropertyWatch {
     /// Throws what `visit` throws as it is, and `VSphereError` for everything else.
     func next(_ visit: (ObjectProperties) -> Void) throws {
         while true {
-            if wasAsked, ContinuousClock.now >= end { throw timedOut }
+            if wasAsked, outageBegan == nil, ContinuousClock.now >= end { throw timedOut }
             wasAsked = true
             do {
                 if try ask(visit) { return }
@@ -163,12 +163,15 @@ final class PropertyWatch {
     /// The server is out of reach, not of mind: what it was asked for goes on without us.
     private func outlast(_ error: VSphereError) throws {
         filter = nil
-        trouble = error
         let now = ContinuousClock.now
         let began = outageBegan ?? now
         outageBegan = began
-        guard now - began < limits.outage else { throw error }
-        guard now < end else { throw timedOut }
+        guard now - began < limits.outage, now < end else {
+            throw VSphereError(
+                // Timeouts of the connection are not the deadline's.
+                error.code == .timedOut ? .unreachable : error.code,
+                "\(purpose) cannot be told, because \(error.detail)", fault: error.fault)
+        }
         session.logger.debug("the server is out of reach", metadata: ["reason": "\(error)"])
         try session.pause(min(pause, end - now))
         pause = min(pause * 2, Self.longestPause)
@@ -193,8 +196,7 @@ final class PropertyWatch {
     }
 
     private var timedOut: VSphereError {
-        let outage = outageBegan == nil ? "" : trouble.map { "; at the end, \($0.detail)" } ?? ""
-        return VSphereError(
-            .timedOut, "\(purpose) on \(session.endpoint.url) did not come within \(limits.deadline.inWords)\(outage)")
+        VSphereError(
+            .timedOut, "\(purpose) on \(session.endpoint.url) did not come within \(limits.deadline.inWords)")
     }
 }

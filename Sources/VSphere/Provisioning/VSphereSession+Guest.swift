@@ -65,8 +65,8 @@ extension VSphereSession {
     ///   - id: the VirtualMachine's.
     ///   - decide: gets the present state, and each later one. Returns a value when it is done, `nil` to go on; what it
     ///     throws ends the wait.
-    /// - Throws: `notFound` where the VM is removed meanwhile, `timedOut` after the deadline; `canceled`, or why the
-    ///   server stays out of reach.
+    /// - Throws: `notFound` where the VM is removed meanwhile; `timedOut` at the deadline, with the guest seen until then;
+    ///   `canceled`; or why the server stays out of reach, which is never `timedOut`.
     package func waitForGuest<Value>(
         of id: String, limits: WaitLimits, _ decide: (GuestState) throws -> Value?
     ) throws -> Value {

@@ -97,8 +97,8 @@ extension VSphereSession {
     /// - Parameter progress: gets each state and percentage that differs from the last. What it throws ends the wait.
     /// - Returns: `info.result` where it is an object, such as the VM that a clone made.
     /// - Throws: the task's own fault with the server's sentence (`faultKind`); `taskForgotten` where the server does not
-    ///   know the task any more, as some minutes after its end; `timedOut`, `canceled`, or why the server stays out of
-    ///   reach.
+    ///   know the task any more, as some minutes after its end; `timedOut` at the deadline of a task that goes on;
+    ///   `canceled`; or why the server stays out of reach, which is never `timedOut`.
     @discardableResult
     package func follow(
         _ task: TaskID, limits: WaitLimits, progress: (TaskProgress) throws -> Void = { _ in }
