@@ -85,6 +85,13 @@ import VSphere
         #expect(template.adapters.isEmpty)
         let gone = vSphereError { _ = try shop.session.readVirtualMachine("vm-0") }
         #expect(gone?.code == .notFound)
+        let status = "guest.toolsVersionStatus2"
+        try shop.vCenter.inject(.missing(vm: "bare", path: status, fault: "NoPermission"))
+        #expect(try shop.template("bare").hasTools)
+        try shop.vCenter.clearFaults()
+        try shop.vCenter.inject(.missing(vm: "bare", path: status, fault: "InvalidProperty"))
+        #expect(try shop.template("bare").hasTools == false)
+        #expect(try shop.template("linux").hasTools)
         try shop.vCenter.clearFaults()
         var inaccessible = Scenario.VM("two", on: "esx-1")
         inaccessible.inaccessible = true

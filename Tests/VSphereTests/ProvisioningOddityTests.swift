@@ -231,7 +231,8 @@ import VSphere
             <returnval><objects><obj type="Folder">group-v1</obj>\
             <propSet><name>name</name><val xsi:type="xsd:string">vm</val></propSet>\
             <propSet><name>parent</name><val type="Datacenter" xsi:type="ManagedObjectReference">dc-1</val></propSet>\
-            </objects></returnval>
+            </objects><objects><obj type="VirtualApp">resgroup-v2</obj>\
+            <propSet><name>name</name><val xsi:type="xsd:string">app</val></propSet></objects></returnval>
             """
         let conversation = try conversation([]) { call in
             switch call.operation {
@@ -242,6 +243,8 @@ import VSphere
         }
         let paris = try conversation.connect().readDatacenter("dc-1")
         #expect(paris.folders.map(\.id) == ["group-v1"] && paris.folders.map(\.path) == [""])
+        // A vApp is of a class derived from ResourcePool.
+        #expect(paris.pools.isEmpty)
         #expect(conversation.vCenter.server.requests.contains { $0.body.contains("<token>t1</token>") })
     }
 

@@ -192,7 +192,8 @@ private struct CatalogBuilder {
                     id: id, name: name, compute: object.text("parent"), datastores: object.references("datastore"),
                     networks: object.references("network"), connectionState: object.text("runtime.connectionState"),
                     inMaintenanceMode: object["runtime.inMaintenanceMode"]?.bool ?? false))
-        case "ResourcePool", "VirtualApp": pools.append((id, object.text("owner")))
+        // A vApp is one too, by class; but not a place to make a VM in as in any other.
+        case "ResourcePool": pools.append((id, object.text("owner")))
         case "Datastore":
             datastores.append(
                 DatacenterCatalog.Datastore(

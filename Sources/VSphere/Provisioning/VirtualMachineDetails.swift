@@ -69,10 +69,14 @@ package struct VirtualMachineDetails: Sendable {
     /// What the user may not read of it, with the fault: never the same as empty.
     package var unreadable: UnreadableProperties
 
-    /// Whether Tools were ever seen in it: without them no customization happens and no address is reported.
+    /// Whether Tools were ever seen in it: without them no customization happens and no address is reported. `true` where
+    /// the user may not read that: what is unknown is not missing.
     package var hasTools: Bool {
         if let status = toolsVersionStatus { return status != "guestToolsNotInstalled" }
-        return toolsVersion != nil
+        if toolsVersion != nil { return true }
+        return unreadable.contains { path, fault in
+            fault != "InvalidProperty" && (path.hasPrefix("guest.tools") || path.hasPrefix("config.tools"))
+        }
     }
 
     /// The snapshot with a name or a path. Throws `notFound` or `ambiguous` with the paths that there are.
