@@ -18,27 +18,7 @@ struct PropertyQuery {
             shapes.append((path, shape))
         }
         names = shapes.map(\.path)
-        let missing = Shape.object([
-            .path: .text, .obj: .reference, .methodFault: .object([.methodFault: Projection.faultShape]),
-        ])
-        let name = Shape(traits: [.text, .propertyName])
-        let value = Shape(traits: .propertyValue)
-        let update = Shape.object(
-            .emit,
-            [
-                .kind: .text, .obj: .reference, .changeSet: .object([.name: name, .op: .text, .val: value]),
-                .missingSet: missing,
-            ])
-        let object = Shape.object(
-            .emit, [.obj: .reference, .propSet: .object([.name: name, .val: value]), .missingSet: missing])
-        projection = Projection.soap(
-            .object([
-                .returnval: .object([
-                    .version: .text, .truncated: .text,
-                    .filterSet: .object([.objectSet: update, .missingSet: missing]),
-                    .token: .text, .objects: object,
-                ])
-            ]), properties: shapes)
+        projection = Projection.objects(properties: shapes)
     }
 
     fileprivate func specs(without unknown: Set<String>) -> [PropertySpec] {
@@ -202,13 +182,5 @@ final class ObjectFilter {
         do { try session.call(SOAPRequest("DestroyPropertyCollector", on: collector)) } catch {
             session.logger.debug("a property collector was left behind", metadata: ["reason": "\(error)"])
         }
-    }
-}
-
-extension SOAPFault {
-    /// Which of the paths this fault says that the server does not know.
-    func unknownPath(of paths: Set<String>) -> String? {
-        guard type == "InvalidProperty", let name else { return nil }
-        return paths.first { $0 == name } ?? paths.first { $0.hasSuffix(".\(name)") }
     }
 }

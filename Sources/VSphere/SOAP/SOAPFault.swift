@@ -48,4 +48,10 @@ struct SOAPFault: Error {
         privilege = content.child(.privilegeId)?.text
         name = (content.child(.name) ?? content.child(.invalidProperty) ?? content.child(.property))?.text
     }
+
+    /// Which of some optional paths this fault says that the server does not know, by the whole path or its last parts.
+    func unknownPath(of paths: some Sequence<String>) -> String? {
+        guard type == "InvalidProperty", let name else { return nil }
+        return paths.first { $0 == name } ?? paths.first { $0.hasSuffix(".\(name)") }
+    }
 }
