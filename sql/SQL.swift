@@ -21,6 +21,10 @@ package enum SQLFiles {
         (8, "sync", text(PackageResources.V0008_sync_up_sql), text(PackageResources.V0008_sync_down_sql)),
         (9, "fixes", text(PackageResources.V0009_fixes_up_sql), text(PackageResources.V0009_fixes_down_sql)),
         (10, "keys", text(PackageResources.V0010_keys_up_sql), text(PackageResources.V0010_keys_down_sql)),
+        (
+            11, "provisioning",
+            text(PackageResources.V0011_provisioning_up_sql), text(PackageResources.V0011_provisioning_down_sql)
+        ),
     ]
 
     /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.

@@ -4,7 +4,8 @@ import Synchronization
 /// Does the work of one kind of job. Straight-line blocking code on a lane of the `Runner`.
 ///
 /// A handler ends its job by `context.finish(in:)` inside the transaction that writes its result; one that has nothing to write just
-/// returns. To fail it throws: a `JobFailure` in its own words, anything else in ours.
+/// returns. To fail it throws: a `JobFailure` in its own words, anything else in ours. Where it can neither finish nor fail now, it
+/// throws a `JobPostponement`.
 package protocol JobHandler: Sendable {
     var kind: String { get }
     func run(_ context: JobContext) throws
@@ -43,6 +44,7 @@ package final class JobContext: Sendable {
         self.job = job
         self.flush = flush
         state = Mutex(State(trustedUntil: job.claimedAt + job.lease, lastBeat: job.claimedAt))
+        if let reason = job.cancellation { cancellation.cancel(reason) }
     }
 
     // MARK: For the handler
