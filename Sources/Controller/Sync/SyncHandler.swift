@@ -164,12 +164,14 @@ package struct SyncHandler: JobHandler {
         in connection: Connection
     ) throws {
         try AdvisoryLock.topology(exclusive: false).take(in: connection)
+        try AdvisoryLock.inventory(account: account.id).take(in: connection)
         try context.lock(in: connection)
         try Actor.sync(job: context.job.id.value).declare(in: connection)
         let heldBefore: Int = try connection.query(
             "SELECT count(*) FROM address WHERE state = 'held' AND account_id = $1::bigint", account.id
         )[0].get(0)
 
+        try InventoryMerge.keepNewer(account: account.id, in: connection)
         try InventoryMerge.apply(account: account.id, in: connection)
         try InventoryMerge.release(account: account.id, in: connection)
 

@@ -84,9 +84,11 @@ enum AllocationKeys {
         // Waits for whoever is answering the same key just now.
         let inserted = try connection.query(
             """
-            INSERT INTO allocation_key (caller, key, request, subnet_id) VALUES ($1::text, $2::text, $3::jsonb, $4::bigint)
+            INSERT INTO allocation_key (caller, key, request, subnet_id, vm_request_id)
+            VALUES ($1::text, $2::text, $3::jsonb, $4::bigint, $5::bigint)
             ON CONFLICT (caller, key) DO NOTHING RETURNING id
-            """, caller, key, try JSON(encoding: Fingerprint(request, subnet.id)), subnet.id)
+            """, caller, key, try JSON(encoding: Fingerprint(request, subnet.id)), subnet.id,
+            request.virtualMachineRequest)
         if let row = inserted.first { return .new(try row.get(0)) }
         guard let addresses = try find(key, for: request, by: caller, subnet, in: connection) else {
             throw NetworkError(.busy, "the key \"\(key)\" was forgotten just now; try again")
