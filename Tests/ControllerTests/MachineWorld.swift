@@ -51,10 +51,24 @@ final class MachineWorld {
         ]
         var one = World.vm("template", group: "apps")
         one.template = true
+        one.guestID = "ubuntu64Guest"
+        one.snapshots = [.init("golden")]
         var two = one
         two.name = "template-2"
         two.adapters.append(.init(.distributed("dvs", "apps")))
-        scenario.vms = [one, two, World.vm("web-0", "10.20.0.10/24"), World.vm("web-9", "10.20.0.11/24", on: "esx-2")]
+        var windows = one
+        windows.name = "template-windows"
+        windows.guestID = "windows2019srv_64Guest"
+        var bare = one
+        bare.name = "template-bare"
+        bare.tools = .notInstalled
+        var odd = one
+        odd.name = "template-odd"
+        odd.guestID = "otherGuest64"
+        scenario.vms = [
+            one, two, windows, bare, odd, World.vm("web-0", "10.20.0.10/24"),
+            World.vm("web-9", "10.20.0.11/24", on: "esx-2"),
+        ]
         return scenario
     }
 
@@ -63,11 +77,9 @@ final class MachineWorld {
     }
 
     func request(_ name: String, _ subnets: String..., template: String = "template") -> VMRequest {
-        var request = VMRequest(
+        VMRequest(
             name: name, account: "one", template: template,
             adapters: subnets.map { $0.split(separator: ",").map(String.init) })
-        request.os = .linux
-        return request
     }
 
     /// Makes VMs and returns their jobs, by id.

@@ -26,6 +26,8 @@ protocol Hypervisor {
     func beginDestroying(_ id: String) throws -> String
     /// Asks the guest, which may take its time or not listen.
     func shutDownGuest(_ id: String) throws
+    /// Asks the server to end a task, which may not be one that can be ended.
+    func cancel(_ task: String) throws
     /// Looks at a guest now and whenever something of it changes, for a while.
     ///
     /// - Returns: whether `decide` was content in that time.

@@ -181,13 +181,22 @@ struct VMCreation {
     private func powerOn(_ vm: String, _ plan: VMPlan) throws {
         if try log.entry(.powerOn)?.isDone == true { return }
         try context.checkCancellation()
-        try log.begin(.powerOn) { try VMRequestTable.setPoweredOn(row.id, in: connection) }
-        try work.server(.powerOn, within: row.request.timeout(of: .powerOn)) { hypervisor, deadline in
-            try followEarlier(.powerOn, hypervisor, deadline)
-            if try own(vm, hypervisor).powerState == "poweredOn" { return }
-            let task = try hypervisor.beginPoweringOn(vm, plan)
-            try log.note(.init(task: task), of: .powerOn)
-            try work.follow(task, .powerOn, hypervisor, until: deadline)
+        try log.begin(.powerOn) { try VMRequestTable.setPoweredOn(row.id, true, in: connection) }
+        do {
+            try work.server(.powerOn, within: row.request.timeout(of: .powerOn)) { hypervisor, deadline in
+                try followEarlier(.powerOn, hypervisor, deadline)
+                if try own(vm, hypervisor).powerState == "poweredOn" { return }
+                let task = try hypervisor.beginPoweringOn(vm, plan)
+                try log.note(.init(task: task), of: .powerOn)
+                try work.follow(task, .powerOn, hypervisor, until: deadline)
+            }
+        } catch let error as ProvisioningError where error.fault != nil && error.code == .failed {
+            // The server refused, and nobody else did it: its guest has used no address.
+            let isOff = try work.server(.powerOn, within: .seconds(60)) { hypervisor, _ in
+                try hypervisor.machine(vm)?.powerState == "poweredOff"
+            }
+            if isOff { try fenced { try VMRequestTable.setPoweredOn(row.id, false, in: connection) } }
+            throw error
         }
         try log.end(.powerOn)
     }
@@ -404,10 +413,7 @@ struct VMCreation {
         _ clone: VMStepLog.Entry, _ hypervisor: any Hypervisor, _ deadline: ContinuousClock.Instant
     ) throws -> String? {
         if !clone.isDone, let task = clone.detail.task {
-            // However it ends, afterwards it is known what there is.
-            do { try work.follow(task, .clone, hypervisor, until: deadline) } catch let error as VSphereError
-                where error.code == .taskForgotten || error.faultKind != nil
-            {}
+            try end(task, hypervisor, deadline)
         }
         let settled = ContinuousClock.now + work.pace.settle
         while true {
@@ -417,6 +423,16 @@ struct VMCreation {
             guard !clone.isDone, clone.detail.task == nil, ContinuousClock.now < settled else { return nil }
             work.wait(work.pace.first, isUndoing: true)
         }
+    }
+
+    /// However it ends, afterwards it is known what there is.
+    private func end(_ task: String, _ hypervisor: any Hypervisor, _ deadline: ContinuousClock.Instant) throws {
+        func isOver(_ error: VSphereError) -> Bool { error.code == .taskForgotten || error.faultKind != nil }
+        // One that cannot be ended is waited for.
+        do { try hypervisor.cancel(task) } catch let error as VSphereError where isOver(error) {}
+        do { try work.follow(task, .clone, hypervisor, until: deadline) } catch let error as VSphereError
+            where isOver(error)
+        {}
     }
 
     private func release(_ present: VMRequestRow) throws -> VMFailure {
@@ -442,8 +458,7 @@ struct VMCreation {
     }
 
     private func consequence(_ present: VMRequestRow, _ addresses: String) -> String {
-        let made = (try? log.entry(.clone)) != nil
-        let start = made ? "what was made of it is removed" : "nothing was made"
+        let start = present.vm != nil ? "the VM is removed again" : "nothing is left of it"
         if addresses.isEmpty { return start }
         return present.poweredOn
             ? "\(start), and \(addresses) is in quarantine" : "\(start), and \(addresses) is free again"

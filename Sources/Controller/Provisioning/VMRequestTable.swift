@@ -108,9 +108,10 @@ enum VMRequestTable {
         try connection.execute("UPDATE vm_request SET vm_id = $2::text WHERE id = $1::bigint", request, vm)
     }
 
-    /// From here on its guest may use its addresses.
-    static func setPoweredOn(_ request: Int64, in connection: Connection) throws {
-        try connection.execute("UPDATE vm_request SET powered_on = true WHERE id = $1::bigint", request)
+    /// Whether its guest may use its addresses, or have used them.
+    static func setPoweredOn(_ request: Int64, _ isOn: Bool, in connection: Connection) throws {
+        try connection.execute(
+            "UPDATE vm_request SET powered_on = $2::boolean WHERE id = $1::bigint", request, isOn)
     }
 
     /// What went wrong first, before anything is undone: whichever worker ends the job tells it.

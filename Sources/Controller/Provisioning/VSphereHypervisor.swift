@@ -183,6 +183,8 @@ struct VSphereHypervisor: Hypervisor {
 
     func beginDestroying(_ id: String) throws -> String { try session.destroy(id).value }
 
+    func cancel(_ task: String) throws { try session.cancel(TaskID(task)) }
+
     func shutDownGuest(_ id: String) throws { try session.shutDownGuest(id) }
 
     func follow(_ task: String, until deadline: ContinuousClock.Instant, progress: @escaping (Int) -> Void) throws
