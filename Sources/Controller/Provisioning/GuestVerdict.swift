@@ -20,16 +20,16 @@ enum GuestVerdict: Equatable {
             self = .waiting(for: "it is \(facts.powerState ?? "in no known power state")")
             return
         }
+        guard facts.toolsRun else {
+            self = .waiting(for: "its VMware Tools do not run")
+            return
+        }
         switch facts.customization {
         case .pending, .running:
             self = .waiting(
                 for: "its customization is still \(facts.customization == .pending ? "pending" : "running")")
             return
         case .unknown, .succeeded, .failed: break
-        }
-        guard facts.toolsRun else {
-            self = .waiting(for: "its VMware Tools do not run")
-            return
         }
         for (number, wanted) in expected.enumerated() {
             let adapter = facts.adapters.first { $0.key == wanted.key }

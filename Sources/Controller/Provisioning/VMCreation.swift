@@ -446,7 +446,7 @@ struct VMCreation {
             subnets = Set(try released.map { try $0.get(0, as: Int64.self) })
             let words = try released.map { try $0.get(1, as: IPAddress.self).description }.sorted().joined(
                 separator: " and ")
-            message = message.followed(by: consequence(present, words))
+            message = message.followed(by: try consequence(present, words))
             try VMRequestTable.end(row.id, as: isCanceled ? .canceled : .failed, error: message, in: connection)
             try log.mark(.release)
         }
@@ -457,8 +457,10 @@ struct VMCreation {
         return message
     }
 
-    private func consequence(_ present: VMRequestRow, _ addresses: String) -> String {
-        let start = present.vm != nil ? "the VM is removed again" : "nothing is left of it"
+    private func consequence(_ present: VMRequestRow, _ addresses: String) throws -> String {
+        let start =
+            present.vm != nil
+            ? "the VM is removed again" : try log.entry(.clone) == nil ? "nothing was made" : "nothing is left of it"
         if addresses.isEmpty { return start }
         return present.poweredOn
             ? "\(start), and \(addresses) is in quarantine" : "\(start), and \(addresses) is free again"

@@ -34,6 +34,8 @@ struct VMFailure: Error, Equatable {
 
     /// With what was done about it.
     func followed(by consequence: String) -> VMFailure {
-        VMFailure(code: code, message: "\(message); \(consequence)")
+        // A server's sentence ends with a stop.
+        let said = message.hasSuffix(".") ? String(message.dropLast()) : message
+        return VMFailure(code: code, message: "\(said); \(consequence)")
     }
 }

@@ -54,9 +54,10 @@ struct VMWork {
                         .failed, "\(title): \(step.phrase) failed: \(error.detail)", fault: error.fault)
                 }
                 guard ContinuousClock.now + pause < deadline else {
+                    // A wait that was as long as the step may be is no trouble of its own.
+                    let trouble = error.code == .timedOut ? "" : "; the last trouble was: \(error.detail)"
                     throw ProvisioningError(
-                        .timedOut,
-                        "\(title): \(step.phrase) took longer than \(limit.words); the last trouble was: \(error.detail)",
+                        .timedOut, "\(title): \(step.phrase) took longer than \(limit.words)\(trouble)",
                         fault: error.fault)
                 }
                 context.log(
@@ -176,9 +177,10 @@ extension VSphereError {
 }
 
 extension Duration {
-    /// `20 m`, `90 s`.
+    /// `20 minutes`, `90 seconds`.
     var words: String {
         let seconds = components.seconds
+        if seconds == 1 { return "1 second" }
         return seconds >= 120 && seconds % 60 == 0 ? "\(seconds / 60) minutes" : "\(seconds) seconds"
     }
 

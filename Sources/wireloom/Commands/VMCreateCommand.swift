@@ -167,10 +167,19 @@ extension VMCommand {
             switch format {
             case .json: print(try Output.json(plans))
             case .yaml: print(try Output.yaml(plans), terminator: "")
-            case .table: for line in plans.flatMap(\.words) { print(line) }
+            case .table: for line in plans.flatMap(\.words) { Self.write(hanging: line) }
             case .csv:
                 throw Failure("a plan is no table; write it with -o json, yaml or table", status: 64)
             }
+        }
+
+        /// What does not fit goes on below the text of its line.
+        private static func write(hanging line: String) {
+            let margin = String(repeating: " ", count: 13)
+            let isTitle = !line.hasPrefix(" ")
+            let start = isTitle ? "" : String(line.prefix(margin.count))
+            let lines = wrap(String(line.dropFirst(start.count)), width: Output.width - start.count)
+            for (index, text) in lines.enumerated() { print((index == 0 ? start : margin) + text) }
         }
 
         private static func write(_ orders: [VMService.Order], as format: OutputFormat) throws {
