@@ -24,7 +24,9 @@ struct QuotaTests {
         let other = try enqueue(fixture, "d", quota: .init("vm:account:2", 2))
         let free = try enqueue(fixture, "e")
         var claimed: [ClaimedJob] = []
-        while let job = try fixture.queue.claim(kinds: ["work"], worker: "w", lease: .seconds(60)) { claimed.append(job) }
+        while let job = try fixture.queue.claim(kinds: ["work"], worker: "w", lease: .seconds(60)) {
+            claimed.append(job)
+        }
         #expect(claimed.map(\.id) == [mine[0], mine[1], other, free])
         try fixture.finish(claimed[0])
         #expect(try fixture.claim().id == mine[2])
@@ -40,7 +42,8 @@ struct QuotaTests {
         let ran = Mutex(0)
         try concurrently(8) { index in
             while ran.withLock({ $0 }) < 40 {
-                guard let job = try fixture.queue.claim(kinds: ["work"], worker: "w\(index)", lease: .seconds(60)) else {
+                guard let job = try fixture.queue.claim(kinds: ["work"], worker: "w\(index)", lease: .seconds(60))
+                else {
                     continue
                 }
                 let now = running.withLock { count in
