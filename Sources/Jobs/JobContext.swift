@@ -52,6 +52,9 @@ package final class JobContext: Sendable {
     /// Whether the handler should stop as soon as it can.
     package var isCancelled: Bool { cancellation.isCancelled }
 
+    /// Whether the lease is certain to be this worker's, by the local clock: for deeds that no transaction can take back.
+    package var isTrusted: Bool { ContinuousClock.now < trustedUntil }
+
     /// Throws when the handler should stop.
     package func checkCancellation() throws {
         try cancellation.check()

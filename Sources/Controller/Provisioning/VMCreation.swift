@@ -107,14 +107,15 @@ struct VMCreation {
         try log.begin(.clone)
         let vm = try work.server(.clone, within: row.request.timeout(of: .clone)) { hypervisor, deadline in
             try followEarlier(.clone, hypervisor, deadline)
-            if let id = try findOwn(hypervisor) { return id }
+            if let id = try findOwn(hypervisor) { return try awaitConfiguration(of: id, hypervisor, deadline) }
+            try work.requireTrust()
             do {
                 let task = try hypervisor.beginCloning(plan, instanceUUID: row.instanceUUID)
                 try log.note(.init(task: task), of: .clone)
                 if let id = try work.follow(task, .clone, hypervisor, until: deadline) { return id }
             } catch let error as VSphereError where error.faultKind == .duplicateName {
                 // Perhaps it is the VM of a call whose answer was lost.
-                if let id = try findOwn(hypervisor) { return id }
+                if let id = try findOwn(hypervisor) { return try awaitConfiguration(of: id, hypervisor, deadline) }
                 let other = error.object.map { " (\($0.value))" } ?? ""
                 throw ProvisioningError(
                     .failed,
@@ -131,6 +132,17 @@ struct VMCreation {
         context.log(
             .info, code: "cloned", subject: row.name,
             message: "VM \(row.name) is \(vm), cloned from \(plan.template.name)")
+        return vm
+    }
+
+    /// A VM that is found while it is still being cloned has no configuration yet.
+    private func awaitConfiguration(
+        of vm: String, _ hypervisor: any Hypervisor, _ deadline: ContinuousClock.Instant
+    ) throws -> String {
+        while let facts = try hypervisor.machine(vm), facts.instanceUUID == nil, ContinuousClock.now < deadline {
+            try context.checkCancellation()
+            work.wait(work.pace.longest)
+        }
         return vm
     }
 
@@ -170,6 +182,7 @@ struct VMCreation {
         try work.server(.configure, within: row.request.timeout(of: .configure)) { hypervisor, deadline in
             try followEarlier(.configure, hypervisor, deadline)
             _ = try own(vm, hypervisor)
+            try work.requireTrust()
             let task = try hypervisor.beginConfiguring(
                 vm, plan, instanceUUID: row.instanceUUID, userData: userData)
             try log.note(.init(task: task), of: .configure)
@@ -186,6 +199,7 @@ struct VMCreation {
             try work.server(.powerOn, within: row.request.timeout(of: .powerOn)) { hypervisor, deadline in
                 try followEarlier(.powerOn, hypervisor, deadline)
                 if try own(vm, hypervisor).powerState == "poweredOn" { return }
+                try work.requireTrust()
                 let task = try hypervisor.beginPoweringOn(vm, plan)
                 try log.note(.init(task: task), of: .powerOn)
                 try work.follow(task, .powerOn, hypervisor, until: deadline)
@@ -441,6 +455,8 @@ struct VMCreation {
         var subnets: Set<Int64> = []
         try work.final {
             try actor.declare(in: connection)
+            // First of all: whoever allocates for it just now is done afterwards, and what it was given is seen.
+            try VMRequestTable.lock(row.id, in: connection)
             try work.forgetAll(of: present.vm, instanceUUID: row.instanceUUID)
             let released = try connection.query(Queries.releaseVMHolds, row.id, present.poweredOn)
             subnets = Set(try released.map { try $0.get(0, as: Int64.self) })

@@ -118,6 +118,7 @@ struct VMDeletion {
             if let uuid = request.instanceUUID,
                 let row = try VMRequestTable.row(instanceUUID: uuid, of: work.account.id, in: connection)
             {
+                // First of all: what it was made with ends with its adapters.
                 try VMRequestTable.end(row.id, as: .deleted, in: connection)
                 // What it was made with and its adapters do not have (any more) goes as well.
                 try work.forgetAll(of: request.vm, instanceUUID: uuid)

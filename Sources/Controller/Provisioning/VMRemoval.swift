@@ -44,6 +44,7 @@ struct VMRemoval {
         _ step: VMStep, _ hypervisor: any Hypervisor, _ deadline: ContinuousClock.Instant,
         unless isDone: () throws -> Bool, _ begin: () throws -> String
     ) throws {
+        try work.requireTrust()
         do {
             try work.follow(begin(), step, hypervisor, until: deadline)
         } catch let error as VSphereError where error.faultKind != nil || error.code == .taskForgotten {

@@ -76,6 +76,11 @@ enum VMRequestTable {
         ).first?.get(0)
     }
 
+    /// Keeps it as it is for the rest of the transaction.
+    static func lock(_ request: Int64, in connection: Connection) throws {
+        _ = try connection.query("SELECT FROM vm_request WHERE id = $1::bigint FOR NO KEY UPDATE", request)
+    }
+
     static func setJob(_ job: JobID, of request: Int64, in connection: Connection) throws {
         try connection.execute("UPDATE vm_request SET job_id = $2::bigint WHERE id = $1::bigint", request, job.value)
     }

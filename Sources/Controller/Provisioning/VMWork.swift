@@ -30,6 +30,14 @@ struct VMWork {
         if mustStop { try context.checkCancellation() }
     }
 
+    /// Throws where the job may be another worker's by now: asked before every deed on the server, which no fence of the database
+    /// reaches. A process that stood still finds out here.
+    func requireTrust() throws {
+        guard context.isTrusted else {
+            throw JobError(.lostLease, "job \(context.job.id) may be another worker's by now: this one stops")
+        }
+    }
+
     /// Runs `body` with a session, and again with a new one where the server could not be reached, until `step` has taken as long
     /// as it may. `body` begins with a look at what is there: what it did before the connection went may have come about.
     ///

@@ -81,6 +81,7 @@ enum AllocationKeys {
     ) throws -> Standing {
         try connection.execute(
             "DELETE FROM allocation_key k WHERE k.caller = $1::text AND k.key = $2::text AND \(forgotten)", caller, key)
+        if let request = request.virtualMachineRequest { try requireOpen(request, in: connection) }
         // Waits for whoever is answering the same key just now.
         let inserted = try connection.query(
             """
@@ -94,6 +95,17 @@ enum AllocationKeys {
             throw NetworkError(.busy, "the key \"\(key)\" was forgotten just now; try again")
         }
         return .answered(addresses)
+    }
+
+    /// Whoever ends the request waits for this, and lets go of what it was given: nobody is given anything for it afterwards, such
+    /// as a worker that was away and does not know yet that its job is over.
+    private static func requireOpen(_ request: Int64, in connection: Connection) throws {
+        let row = try connection.query(
+            "SELECT state = 'open' FROM vm_request WHERE id = $1::bigint FOR SHARE", request
+        ).first
+        guard try row?.get(0) == true else {
+            throw NetworkError(.key, "the request for the VM has ended: no address is held for it any more")
+        }
     }
 
     /// - Parameter subnet: where they are, which is not where they were looked for if that was split meanwhile.
