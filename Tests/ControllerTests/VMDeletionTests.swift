@@ -139,8 +139,21 @@ struct VMDeletionTests {
         let error = #expect(throws: InventoryError.self) { try world.sandbox.accounts.remove(account) }
         #expect(error?.detail.contains("wireloom job cancel \(orders[0].job)") == true)
         _ = try world.run(orders.map(\.job))
+        // One that is canceled and waits does not hold it up.
+        try world.vcenter.setProvisioning(.init(address: "10.20.0.77/24"))
+        try world.vcenter.inject(.soap("NoPermission"), method: "PowerOffVM_Task", count: 1000)
+        let waiting = try world.machines.create(world.request("web-2", "servers"), names: ["web-2"])
+        let runner = world.runner(waiting.map(\.job))
+        runner.start()
+        let end = ContinuousClock.now + .seconds(60)
+        while try world.sandbox.column("SELECT code FROM job_event WHERE code = 'not_undone'") == [], .now < end {}
+        runner.stop()
+        #expect(throws: InventoryError.self) { try world.sandbox.accounts.remove(account) }
+        try world.sandbox.queue.cancel(waiting[0].job, by: "tester")
         try world.sandbox.accounts.remove(account)
+        #expect(try world.run(waiting.map(\.job))[0].state == .canceled)
         #expect(try world.addresses().contains("10.20.0.128 quarantined"))
+        #expect(try world.addresses().contains("10.20.0.129 quarantined"))
         #expect(try StorageRules.violations(in: world.sandbox.database) == [])
     }
 }

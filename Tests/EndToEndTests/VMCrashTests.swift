@@ -24,8 +24,8 @@ struct VMCrashTests {
 
         var testDescription: String { "\(step) \(edge.rawValue)" }
 
-        /// The trigger that holds it: what is written in a COMMIT that has begun outlives the client.
-        func trigger(_ name: String) -> String {
+        /// The trigger that holds a job there: what is written in a COMMIT that has begun outlives the client.
+        func trigger(_ name: String, of job: String) -> String {
             let (kind, event, rest) =
                 switch edge {
                 case .beforeBegin: ("TRIGGER", "BEFORE INSERT", "")
@@ -36,23 +36,33 @@ struct VMCrashTests {
                 }
             let isEnd = edge == .beforeEnd || edge == .ended
             return """
-                CREATE \(kind) \(name) \(event) ON vm_step \(rest) FOR EACH ROW
-                    WHEN (NEW.step = '\(step)' AND NEW.done_at IS \(isEnd ? "NOT NULL" : "NULL")) EXECUTE FUNCTION brake()
+                CREATE \(kind) \(name) \(event) ON vm_step \(rest) FOR EACH ROW WHEN (NEW.job_id = \(job)
+                    AND NEW.step = '\(step)' AND NEW.done_at IS \(isEnd ? "NOT NULL" : "NULL")) EXECUTE FUNCTION brake()
                 """
         }
     }
 
-    static let makingMoments: [Moment] = ["plan", "hold", "clone", "configure", "power_on", "guest", "place"].flatMap { step in
-        Moment.Edge.allCases.map { Moment(step: step, edge: $0) }
-    }
+    /// Jobs that are held at once, each at a moment of its own.
+    typealias Batch = [Moment]
 
-    static let undoingMoments: [Moment] =
-        Moment.Edge.allCases.map { Moment(step: "destroy", edge: $0) }
-        + [Moment(step: "release", edge: .beforeEnd), Moment(step: "release", edge: .ended)]
+    /// The final transactions of an account follow each other, so that two of them cannot be held at once.
+    static let makingMoments: [Batch] =
+        ["plan", "hold", "clone", "configure", "power_on", "guest"].map { all(of: $0) }
+        + [
+            [
+                .init(step: "place", edge: .beforeBegin), .init(step: "place", edge: .begun),
+                .init(step: "place", edge: .beforeEnd),
+            ]
+        ]
+        + [[.init(step: "place", edge: .ended)]]
 
-    static let deletingMoments: [Moment] = ["shutdown", "destroy"].flatMap { step in
-        Moment.Edge.allCases.map { Moment(step: step, edge: $0) }
-    }
+    static let undoingMoments: [Batch] = [
+        all(of: "destroy"), [.init(step: "release", edge: .beforeEnd)], [.init(step: "release", edge: .ended)],
+    ]
+
+    static let deletingMoments: [Batch] = ["shutdown", "destroy"].map { all(of: $0) }
+
+    private static func all(of step: String) -> Batch { Moment.Edge.allCases.map { Moment(step: step, edge: $0) } }
 
     private static let key = 4713
 
@@ -103,53 +113,80 @@ struct VMCrashTests {
             try tool.all([["sync", "vc", "--wait"]])
         }
 
-        func hold(at moment: Moment) throws {
+        /// Asks for a VM for each moment, and returns their names.
+        func ask(for batch: Batch, _ how: [String] = []) throws -> [String] {
+            let names = batch.indices.map { "web-\($0)" }
+            for name in names {
+                try tool.all([
+                    [
+                        "vm", "create", name, "--account", "vc", "--template", "template", "--subnet", "servers",
+                        "--key", name,
+                    ] + how
+                ])
+            }
+            return names
+        }
+
+        private func hold(_ kind: String, at batch: Batch) throws {
             let session = try database.connect()
             _ = try session.query("SELECT pg_advisory_lock(\(VMCrashTests.key))::text")
             try session.script(
                 """
                 CREATE OR REPLACE FUNCTION brake() RETURNS trigger LANGUAGE plpgsql AS $$
                 BEGIN PERFORM pg_advisory_xact_lock_shared(\(VMCrashTests.key)); RETURN NEW; END $$;
-                \(moment.trigger("vm_brake"))
                 """)
+            let jobs = try database.column("SELECT id FROM job WHERE kind = '\(kind)' ORDER BY id")
+            for (index, moment) in batch.enumerated() {
+                try session.script(moment.trigger("vm_brake_\(index)", of: jobs[index]))
+            }
             brake = session
         }
 
-        func isHeld() throws -> Bool {
+        private func held() throws -> Int {
             try database.count(
                 """
                 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = \(VMCrashTests.key) AND NOT granted
                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                """) > 0
+                """)
         }
 
         /// Lets what was held go on, which has no client any more.
-        func release() throws {
+        private func release(_ batch: Batch) throws {
             brake?.close()
             brake = nil
             try until("the server has noticed that its client is gone") {
                 try database.count(
-                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'wireloom'"
+                    """
+                    SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'wireloom'
+                    """
                 ) == 0
             }
-            try database.withConnection { try $0.script("DROP TRIGGER vm_brake ON vm_step") }
+            for index in batch.indices {
+                try database.withConnection { try $0.script("DROP TRIGGER vm_brake_\(index) ON vm_step") }
+            }
         }
 
-        /// A worker that is killed where it is held, and a second one that ends its job.
-        func crash(at moment: Moment, _ jobs: String) throws {
-            try hold(at: moment)
-            let first = try tool.start(["serve", "--lease", "2s", "--workers", "1", "--vm-workers", "2"])
-            try until("a worker is held at \(moment.testDescription)") { try isHeld() }
+        /// A worker that is killed where its jobs are held, and a second one that ends them.
+        func crash(_ kind: String, at batch: Batch) throws {
+            try hold(kind, at: batch)
+            let first = try tool.start(["serve", "--lease", "2s", "--workers", "1", "--vm-workers", "4"])
+            try until("a worker is held at \(batch.map(\.testDescription))") { try held() == batch.count }
             first.send(SIGKILL)
             _ = try first.finish()
-            try release()
-            let second = try tool.start(["serve", "--lease", "2s", "--workers", "1", "--vm-workers", "2"])
-            try until("the job has ended") {
-                try database.count("SELECT count(*) FROM job WHERE kind = '\(jobs)' AND state IN ('queued', 'running')")
-                    == 0
+            try release(batch)
+            let second = try tool.start(["serve", "--lease", "2s", "--workers", "1", "--vm-workers", "4"])
+            try until("the jobs have ended") {
+                try database.count("SELECT count(*) FROM job WHERE kind = '\(kind)' AND finished_at IS NULL") == 0
             }
             second.send(SIGTERM)
             _ = try second.finish()
+        }
+
+        /// How each job ended, in how many attempts.
+        func ends(_ kind: String) throws -> [String] {
+            try database.column(
+                "SELECT concat_ws(' ', state, attempt, error_code) FROM job WHERE kind = '\(kind)' ORDER BY id")
         }
 
         func addresses() throws -> [String] {
@@ -165,72 +202,63 @@ struct VMCrashTests {
         func machines() throws -> [String] { try vcenter.objects().vms.keys.filter { $0 != "template" }.sorted() }
     }
 
-    @Test("killed at any boundary while it is made, a VM is made once, and its address is its own", arguments: makingMoments)
-    func making(_ moment: Moment) throws {
+    @Test(
+        "killed at any boundary while it is made, a VM is made once, and its address is its own",
+        arguments: makingMoments)
+    func making(_ batch: Batch) throws {
         let world = try World()
-        let how = moment.step == "configure" ? ["--cloud-init", "-"] : []
-        try world.tool.all([
-            ["vm", "create", "web-1", "--account", "vc", "--template", "template", "--subnet", "servers", "--key", "k"]
-                + how
-        ])
-        try world.crash(at: moment, "create_vm")
+        let how = batch[0].step == "configure" ? ["--cloud-init", "-"] : []
+        let names = try world.ask(for: batch, how)
+        try world.crash("create_vm", at: batch)
         // The end of the last step is the end of the job.
-        let attempts = moment.step == "place" && moment.edge == .ended ? 1 : 2
         #expect(
-            try world.database.column("SELECT state || ' ' || attempt FROM job WHERE kind = 'create_vm'") == [
-                "succeeded \(attempts)"
-            ])
-        #expect(try world.machines() == ["web-1"])
-        #expect(try world.addresses() == ["10.20.0.128 held web-1"])
-        #expect(try world.vcenter.requests(of: "CloneVM_Task").count == 1)
+            try world.ends("create_vm")
+                == batch.map { $0.step == "place" && $0.edge == .ended ? "succeeded 1" : "succeeded 2" })
+        #expect(try world.machines() == names)
+        #expect(try world.addresses().count == names.count)
+        #expect(
+            try Set(world.addresses().map { $0.split(separator: " ").dropFirst().joined(separator: " ") })
+                == Set(names.map { "held \($0)" }))
+        #expect(try world.vcenter.requests(of: "CloneVM_Task").count == names.count)
         #expect(try StorageRules.violations(in: world.database) == [])
-        // The same key is answered with the same VM, and the next sync finds nothing to do.
-        try world.tool.all([
-            ["vm", "create", "web-1", "--account", "vc", "--template", "template", "--subnet", "servers", "--key", "k"]
-                + how
-        ])
+        // The same keys are answered with the same VMs, and the next sync finds nothing to do.
+        _ = try world.ask(for: batch, how)
+        #expect(try world.ends("create_vm").count == names.count)
         let before = try world.database.inventory(of: "vc")
         try world.tool.all([["sync", "vc", "--wait"]])
         #expect(try world.database.inventory(of: "vc") == before)
-        #expect(try world.machines() == ["web-1"])
     }
 
     @Test(
         "killed while what failed is taken back, nothing of it is left, and its address is quarantined",
         arguments: undoingMoments)
-    func undoing(_ moment: Moment) throws {
+    func undoing(_ batch: Batch) throws {
         let world = try World()
         try world.vcenter.setProvisioning(.init(customization: "fail"))
-        try world.tool.all([
-            ["vm", "create", "web-1", "--account", "vc", "--template", "template", "--subnet", "servers"]
-        ])
-        try world.crash(at: moment, "create_vm")
-        #expect(
-            try world.database.column(
-                "SELECT state || ' ' || attempt || ' ' || error_code FROM job WHERE kind = 'create_vm'")
-                == ["failed 2 failed"])
-        #expect(
-            try world.database.column("SELECT error FROM job WHERE kind = 'create_vm'")[0].contains(
-                "its customization failed: the customization script ended with 1; the VM is removed again"))
+        let names = try world.ask(for: batch)
+        try world.crash("create_vm", at: batch)
+        #expect(try world.ends("create_vm") == batch.map { _ in "failed 2 failed" })
+        for error in try world.database.column("SELECT error FROM job WHERE kind = 'create_vm'") {
+            #expect(
+                error.contains(
+                    "its customization failed: the customization script ended with 1; the VM is removed again, and 10.20.0.1"
+                ))
+        }
         #expect(try world.machines() == [])
-        #expect(try world.addresses() == ["10.20.0.128 quarantined"])
+        #expect(try world.addresses() == names.indices.map { "10.20.0.\(128 + $0) quarantined" })
         #expect(try StorageRules.violations(in: world.database) == [])
     }
 
-    @Test("killed while it is deleted, a VM is gone in the end, and its address quarantined", arguments: deletingMoments)
-    func deleting(_ moment: Moment) throws {
+    @Test(
+        "killed while it is deleted, a VM is gone in the end, and its address quarantined", arguments: deletingMoments)
+    func deleting(_ batch: Batch) throws {
         let world = try World()
-        try world.tool.all([
-            ["vm", "create", "web-1", "--account", "vc", "--template", "template", "--subnet", "servers", "--wait"]
-        ])
-        try world.tool.all([["vm", "delete", "web-1"]])
-        try world.crash(at: moment, "delete_vm")
-        #expect(
-            try world.database.column("SELECT state || ' ' || attempt FROM job WHERE kind = 'delete_vm'") == [
-                "succeeded 2"
-            ])
+        let names = try world.ask(for: batch, ["--wait"])
+        for name in names { try world.tool.all([["vm", "delete", name]]) }
+        try world.crash("delete_vm", at: batch)
+        #expect(try world.ends("delete_vm") == batch.map { _ in "succeeded 2" })
         #expect(try world.machines() == [])
-        #expect(try world.addresses() == ["10.20.0.128 quarantined"])
+        #expect(try world.addresses() == names.indices.map { "10.20.0.\(128 + $0) quarantined" })
         #expect(try StorageRules.violations(in: world.database) == [])
     }
 

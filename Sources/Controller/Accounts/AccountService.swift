@@ -137,12 +137,15 @@ package struct AccountService: Sendable {
         }
     }
 
-    /// What a job is making or deleting there would be left behind.
+    /// What a job is making or deleting there would be left behind. One that was canceled and waits, because the endpoint cannot be
+    /// reached to take back what was made, is no reason to keep the account for ever.
     private func refuseUnfinished(_ account: Account) throws {
         let jobs: [Int64] = try database.withConnection { connection in
             try connection.query(
-                "SELECT id FROM job WHERE quota = $1::text AND state IN ('queued', 'running') ORDER BY id",
-                VMService.quota(of: account.id)
+                """
+                SELECT id FROM job WHERE quota = $1::text AND (state = 'running' OR (state = 'queued' AND NOT cancel_requested))
+                ORDER BY id
+                """, VMService.quota(of: account.id)
             ).map { try $0.get(0) }
         }
         guard !jobs.isEmpty else { return }

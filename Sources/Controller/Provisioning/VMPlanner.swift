@@ -142,10 +142,13 @@ struct VMPlanner {
         let hosts: [AttachmentQuestion.Host] = try connection.query(
             """
             SELECT h.id, h.name, h.cluster, h.connection_state, coalesce(h.maintenance, false),
-                (SELECT count(*) FROM vm v WHERE v.account_id = h.account_id AND v.host_id = h.id AND NOT v.template)
-                + (SELECT count(*) FROM vm_request r WHERE r.account_id = h.account_id AND r.state = 'open'
-                    AND r.plan -> 'host' ->> 'id' = h.id), h.datacenter
-            FROM host h WHERE h.account_id = $1::bigint AND h.missing_since IS NULL
+                coalesce(v.count, 0) + coalesce(r.count, 0), h.datacenter
+            FROM host h
+            LEFT JOIN (SELECT host_id, count(*) FROM vm WHERE account_id = $1::bigint AND NOT template GROUP BY host_id) v
+                ON v.host_id = h.id
+            LEFT JOIN (SELECT plan -> 'host' ->> 'id' AS host_id, count(*) FROM vm_request
+                WHERE account_id = $1 AND state = 'open' GROUP BY 1) r ON r.host_id = h.id
+            WHERE h.account_id = $1 AND h.missing_since IS NULL
             """, account.id
         ).map { row in
             .init(
