@@ -61,7 +61,10 @@ let package = Package(
         module("IPAM", ["Addressing", "Locking", "Postgres", "SQL"]),
         module(
             "Controller",
-            ["Addressing", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere", logging, yams]),
+            [
+                "Addressing", "IPAM", "Inventory", "Jobs", "Postgres", "SQL", "Topology", "VSphere", crypto, logging,
+                yams,
+            ]),
 
         // The edge.
         .executableTarget(

@@ -19,6 +19,7 @@ package enum Queries {
     package static let endQuarantines = SQLFiles.text(PackageResources.end_quarantines_sql)
     package static let extendPool = SQLFiles.text(PackageResources.extend_pool_sql)
     package static let findContested = SQLFiles.text(PackageResources.find_contested_sql)
+    package static let keepNewer = SQLFiles.text(PackageResources.keep_newer_sql)
     package static let lockDue = SQLFiles.text(PackageResources.lock_due_sql)
     package static let lockFree = SQLFiles.text(PackageResources.lock_free_sql)
     package static let mergeHost = SQLFiles.text(PackageResources.merge_host_sql)
@@ -42,6 +43,7 @@ package enum Queries {
     package static let releaseMissed = SQLFiles.text(PackageResources.release_missed_sql)
     package static let releaseMoved = SQLFiles.text(PackageResources.release_moved_sql)
     package static let releaseVanished = SQLFiles.text(PackageResources.release_vanished_sql)
+    package static let releaseVMHolds = SQLFiles.text(PackageResources.release_vm_holds_sql)
     package static let relinkVM = SQLFiles.text(PackageResources.relink_vm_sql)
     package static let removeVanishedHost = SQLFiles.text(PackageResources.remove_vanished_host_sql)
     package static let removeVanishedNIC = SQLFiles.text(PackageResources.remove_vanished_nic_sql)
@@ -73,6 +75,7 @@ package enum Queries {
         ("end_quarantines", endQuarantines),
         ("extend_pool", extendPool),
         ("find_contested", findContested),
+        ("keep_newer", keepNewer),
         ("lock_due", lockDue),
         ("lock_free", lockFree),
         ("merge_host", mergeHost),
@@ -96,6 +99,7 @@ package enum Queries {
         ("release_missed", releaseMissed),
         ("release_moved", releaseMoved),
         ("release_vanished", releaseVanished),
+        ("release_vm_holds", releaseVMHolds),
         ("relink_vm", relinkVM),
         ("remove_vanished_host", removeVanishedHost),
         ("remove_vanished_nic", removeVanishedNIC),

@@ -25,6 +25,10 @@ package enum SQLFiles {
             11, "location",
             text(PackageResources.V0011_location_up_sql), text(PackageResources.V0011_location_down_sql)
         ),
+        (
+            12, "provisioning",
+            text(PackageResources.V0012_provisioning_up_sql), text(PackageResources.V0012_provisioning_down_sql)
+        ),
     ]
 
     /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.

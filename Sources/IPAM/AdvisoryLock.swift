@@ -6,6 +6,8 @@ package import Postgres
 package enum AdvisoryLock {
     /// Wires, links and subnets: shared by the final transaction of a sync, exclusive for a change by a person.
     case topology(exclusive: Bool)
+    /// What is known of an account's VMs: among the final transactions of its sync and of jobs that make and delete VMs.
+    case inventory(account: Int64)
     /// Who holds the addresses of a subnet, among placements. Taken by ascending id.
     case placement(subnet: Int64)
     /// The last free addresses of a subnet, among those who found none unlocked.
@@ -17,6 +19,9 @@ package enum AdvisoryLock {
             _ = try connection.query("SELECT pg_advisory_xact_lock_shared(7001, 0)::text")
         case .topology(exclusive: true):
             _ = try connection.query("SELECT pg_advisory_xact_lock(7001, 0)::text")
+        case .inventory(let account):
+            _ = try connection.query(
+                "SELECT pg_advisory_xact_lock(7004, ($1::bigint % 2147483647)::int)::text", account)
         case .placement(let subnet):
             _ = try connection.query("SELECT pg_advisory_xact_lock(7002, ($1::bigint % 2147483647)::int)::text", subnet)
         case .scarcity(let subnet):

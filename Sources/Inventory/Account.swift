@@ -29,6 +29,8 @@ package struct Account: Sendable {
     package let ignored: [CIDR]
     /// Whether its hosts are asked, hourly at most, what they see of the physical network.
     package let networkHints: Bool
+    /// How many jobs that make or delete VMs run on it at once.
+    package let machineJobs: Int
 
     /// What its jobs have for themselves.
     package var subject: String { "account:\(id)" }
@@ -48,6 +50,7 @@ package struct AccountChange: Sendable {
     package var ignored: [CIDR]?
     package var enabled: Bool?
     package var networkHints: Bool?
+    package var machineJobs: Int?
 
     package init() {}
 }
@@ -56,7 +59,7 @@ package struct AccountChange: Sendable {
 package enum AccountTable {
     static let columns = """
         id, name, url, username, secret, secret_key_id, trust, trust_value, kind, identity, site, enabled, every, grace,
-        ignored, network_hints
+        ignored, network_hints, vm_jobs
         """
 
     package static func all(in connection: Connection) throws -> [Account] {
@@ -133,26 +136,38 @@ package enum AccountTable {
                     site = CASE WHEN $9::text IS NULL THEN site ELSE nullif($9::text, '') END,
                     every = coalesce($10::interval, every), grace = coalesce($11::interval, grace),
                     ignored = coalesce($12::cidr[], ignored), enabled = coalesce($13::boolean, enabled),
-                    network_hints = coalesce($14::boolean, network_hints)
+                    network_hints = coalesce($14::boolean, network_hints), vm_jobs = coalesce($15::int, vm_jobs)
                 WHERE id = $1::bigint
                 """, account.id, change.name, change.url, change.username, change.sealed?.secret, change.sealed?.keyID,
                 change.trust?.kind, change.trust?.value, change.site, change.every, change.grace, change.ignored,
-                change.enabled, change.networkHints)
+                change.enabled, change.networkHints, change.machineJobs)
         } catch let error as DatabaseError where error.constraint == "account_name_unique" {
             throw InventoryError(
                 .duplicate, "there is an account \"\(change.name ?? "")\" already; choose another name")
         }
     }
 
-    /// Removes an account with everything known of it; what its adapters held in confirmed subnets goes into quarantine.
+    /// Removes an account with everything known of it; what its adapters held in confirmed subnets goes into quarantine, and so
+    /// does what VMs were made with.
     package static func remove(_ account: Account, in connection: Connection) throws {
         try connection.execute(
             """
-            UPDATE address a SET state = CASE WHEN a.allocated_to IS NULL THEN 'quarantined' ELSE 'held' END,
-                until = CASE WHEN a.allocated_to IS NULL
+            UPDATE address a SET state = CASE WHEN t.ends THEN 'quarantined' ELSE 'held' END,
+                until = CASE WHEN t.ends
                     THEN now() + coalesce((SELECT p.quarantine FROM pool p WHERE p.id = a.pool_id), interval '1 hour') END,
-                since = now(), account_id = NULL, owner = NULL, owner_id = NULL, device = NULL
-            WHERE a.account_id = $1::bigint
+                since = now(), account_id = NULL, owner = NULL, owner_id = NULL, device = NULL,
+                allocated_to = CASE WHEN NOT t.ends THEN a.allocated_to END,
+                allocated_at = CASE WHEN NOT t.ends THEN a.allocated_at END,
+                allocated_until = CASE WHEN NOT t.ends THEN a.allocated_until END,
+                key_id = CASE WHEN NOT t.ends THEN a.key_id END
+            FROM (
+                SELECT b.subnet_id, b.ip, b.allocated_to IS NULL OR k.vm_request_id IS NOT NULL AS ends
+                FROM address b
+                LEFT JOIN allocation_key k ON k.id = b.key_id
+                LEFT JOIN vm_request q ON q.id = k.vm_request_id
+                WHERE b.account_id = $1::bigint OR q.account_id = $1
+            ) t
+            WHERE a.subnet_id = t.subnet_id AND a.ip = t.ip
             """, account.id)
         try connection.execute("DELETE FROM account WHERE id = $1::bigint", account.id)
         try connection.execute(
@@ -183,5 +198,6 @@ extension Account {
         grace = try row.get("grace")
         ignored = try row.get("ignored")
         networkHints = try row.get("network_hints")
+        machineJobs = try row.get("vm_jobs")
     }
 }

@@ -4,6 +4,31 @@ internal import SQL
 /// Brings the inventory of an account to what a complete reading staged, by set-based differences: a row that is as it
 /// was is not written (invariant I4).
 package enum InventoryMerge {
+    /// Puts what jobs wrote of VMs since the reading began in the place of what was staged of them; the caller has locked the
+    /// account's inventory.
+    package static func keepNewer(account: Int64, in connection: Connection) throws {
+        try connection.execute(Queries.keepNewer, account)
+    }
+
+    /// Writes the VMs that are staged, and nothing of what is not: no reading of the whole account.
+    package static func applyVirtualMachines(account: Int64, in connection: Connection) throws {
+        for statement in [Queries.mergeVM, Queries.mergeNIC, Queries.mergeNICAddress] {
+            try connection.execute(statement, account)
+        }
+    }
+
+    /// Lets syncs know that what they read of a VM until now is older than what this transaction writes or removes.
+    package static func outdate(_ vm: String, of account: Int64, isGone: Bool, in connection: Connection) throws {
+        try connection.execute(
+            """
+            INSERT INTO vm_written (account_id, vm_id, gone) VALUES ($1::bigint, $2::text, $3::boolean)
+            ON CONFLICT (account_id, vm_id) DO UPDATE SET at = EXCLUDED.at, gone = EXCLUDED.gone
+            """, account, vm, isGone)
+        // No reading takes so long.
+        try connection.execute(
+            "DELETE FROM vm_written WHERE account_id = $1::bigint AND at < now() - interval '1 day'", account)
+    }
+
     /// Runs inside the sync's final transaction; the staging tables are this connection's.
     ///
     /// - Returns: how many rows were written.

@@ -88,6 +88,8 @@ package struct ClaimedJob: Sendable {
     package let lease: Duration
     /// Taken before the claim was sent: from `claimedAt + lease` on the worker cannot know that the claim is still its own.
     package let claimedAt: ContinuousClock.Instant
+    /// That somebody canceled it before it was claimed.
+    package var cancellation: Cancellation.Reason?
 
     var claim: JobQueue.Claim { JobQueue.Claim(id: id, attempt: attempt) }
 }

@@ -4,7 +4,8 @@ package import Postgres
 /// Does the work of one kind of job. Straight-line blocking code on a lane of the `Runner`.
 ///
 /// A handler ends its job by `context.finish(in:)` inside the transaction that writes its result; one that has nothing to write just
-/// returns. To fail it throws: a `JobFailure` in its own words, anything else in ours.
+/// returns. To fail it throws: a `JobFailure` in its own words, anything else in ours. Where it can neither finish nor fail now, it
+/// throws a `JobPostponement`.
 package protocol JobHandler: Sendable {
     var kind: String { get }
     func run(_ context: JobContext) throws
@@ -43,12 +44,16 @@ package final class JobContext: Sendable {
         self.job = job
         self.flush = flush
         state = Mutex(State(trustedUntil: job.claimedAt + job.lease, lastBeat: job.claimedAt))
+        if let reason = job.cancellation { cancellation.cancel(reason) }
     }
 
     // MARK: For the handler
 
     /// Whether the handler should stop as soon as it can.
     package var isCancelled: Bool { cancellation.isCancelled }
+
+    /// Whether the lease is certain to be this worker's, by the local clock: for deeds that no transaction can take back.
+    package var isTrusted: Bool { ContinuousClock.now < trustedUntil }
 
     /// Throws when the handler should stop.
     package func checkCancellation() throws {

@@ -50,3 +50,17 @@ package struct JobFailure: Error, Sendable, CustomStringConvertible {
 
     package var description: String { message }
 }
+
+/// What a handler throws whose work can be neither finished nor undone for now: the job goes back to the queue and waits.
+package struct JobPostponement: Error, Sendable, CustomStringConvertible {
+    package let delay: Duration
+    /// What stood in the way.
+    package let message: String
+
+    package init(_ delay: Duration, message: String) {
+        self.delay = delay
+        self.message = message
+    }
+
+    package var description: String { message }
+}

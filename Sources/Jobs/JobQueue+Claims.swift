@@ -17,14 +17,16 @@ extension JobQueue {
     func claim(
         kinds: [String], ids: [JobID]?, worker: String, lease: Duration, in connection: Connection
     ) throws -> ClaimedJob? {
-        try Self.againOnConflict(with: "job_running_once") {
+        try Self.againOnConflict(with: ["job_running_once", "job_quota_once"]) {
             let sent = ContinuousClock.now
             let rows = try connection.query(JobSQL.claim, kinds, ids.map { $0.map(\.value) }, worker, lease)
             return try rows.first.map { row in
                 ClaimedJob(
                     id: JobID(try row.get("id")), kind: try row.get("kind"), subject: try row.get("subject"),
                     label: try row.get("label"), payload: try row.get("payload"), attempt: try row.get("attempt"),
-                    worker: worker, lease: lease, claimedAt: sent)
+                    worker: worker, lease: lease, claimedAt: sent,
+                    cancellation: try row.get("cancel_requested")
+                        ? .requested(by: try row.get("canceled_by")) : nil)
             }
         } ?? nil
     }
@@ -81,19 +83,23 @@ extension JobQueue {
     }
 
     /// Hands a job back that its worker, asked to stop, did not finish. Throws `lostLease` where it is not the worker's any more.
+    ///
+    /// - Parameter after: How long it waits in the queue at least.
     @discardableResult
-    func release(_ job: ClaimedJob, in connection: Connection) throws -> JobState {
-        guard let given = try giveBack(job, in: connection).first else {
+    func release(_ job: ClaimedJob, after: Duration = .zero, in connection: Connection) throws -> JobState {
+        guard let given = try giveBack(job, after: after, in: connection).first else {
             throw JobError.lostLease(job.id, attempt: job.attempt)
         }
         return given.state
     }
 
-    private func giveBack(_ job: ClaimedJob?, in connection: Connection) throws -> [(id: JobID, state: JobState)] {
-        let given: [(id: JobID, state: JobState)]? = try Self.againOnConflict(with: "job_queued_once") {
+    private func giveBack(
+        _ job: ClaimedJob?, after: Duration = .zero, in connection: Connection
+    ) throws -> [(id: JobID, state: JobState)] {
+        let given: [(id: JobID, state: JobState)]? = try Self.againOnConflict(with: ["job_queued_once"]) {
             try connection.transaction {
                 let given = try connection.query(
-                    JobSQL.giveBack, job == nil, job?.id.value, job.map { Int32($0.attempt) }
+                    JobSQL.giveBack, job == nil, job?.id.value, job.map { Int32($0.attempt) }, after
                 ).map { row in (id: JobID(try row.get("id")), state: try JobState(stored: row.get("state"))) }
                 if !given.isEmpty {
                     try Self.notify(given.contains { $0.state == .queued } ? .queued : .ended, in: connection)
@@ -108,11 +114,13 @@ extension JobQueue {
 
     /// Runs the statement again where another process was faster, which the next snapshot shows. `nil` after so many defeats that
     /// the next poll may as well look again.
-    private static func againOnConflict<T>(with index: String, _ body: () throws -> T) throws -> T? {
+    private static func againOnConflict<T>(with indexes: Set<String>, _ body: () throws -> T) throws -> T? {
         for _ in 0..<16 {
             do {
                 return try body()
-            } catch let error as DatabaseError where error.code == .conflict && error.constraint == index {
+            } catch let error as DatabaseError
+                where error.code == .conflict && error.constraint.map(indexes.contains) == true
+            {
                 continue
             }
         }

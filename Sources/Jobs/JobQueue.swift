@@ -4,7 +4,8 @@ package import Postgres
 ///
 /// What holds, and what makes it hold:
 /// - A subject has at most one running job, and one queued job of a kind: partial unique indexes (`job_running_once`,
-///   `job_queued_once`). Claiming skips busy subjects only to save itself the refusal.
+///   `job_queued_once`). Claiming skips busy subjects only to save itself the refusal. A quota is the same with several slots
+///   (`job_quota_once`).
 /// - Asking joins the transaction of the change that needs the work: no job without the change, no change without the job.
 /// - A worker holds a job under a lease that it renews. Expiry alone takes nothing away: the reaper does, by a row
 ///   lock that it does not wait for, and from then on the worker's attempt is not the row's.
@@ -26,19 +27,33 @@ package struct JobQueue: Sendable {
 
     // MARK: Asking
 
+    /// A name that jobs share, and how many of them run at once, in any number of processes.
+    package struct Quota: Sendable, Hashable {
+        package let name: String
+        package let size: Int
+
+        package init(_ name: String, _ size: Int) {
+            self.name = name
+            self.size = size
+        }
+    }
+
     /// Asks for work in the caller's transaction. Where that work waits already, that job is returned: its payload takes the keys
     /// given here, and it runs no later than asked here. Who asks for several in one transaction asks in order of kind and subject.
     ///
     /// - Parameters:
     ///   - after: Runs no sooner than this from now.
     ///   - maxAttempts: How many vanishing workers the job may cost before it fails with `worker_lost`.
+    ///   - quota: Only so many jobs of this name run at once; `nil`: as many as there are lanes.
+    ///   - mustRun: Only its handler ends it, whoever cancels it and however many workers it costs.
     @discardableResult
     package func enqueue(
         kind: String, subject: String, label: String, payload: JSON = JSON(text: "{}"), after: Duration = .zero,
-        maxAttempts: Int = 2, in connection: Connection
+        maxAttempts: Int = 2, quota: Quota? = nil, mustRun: Bool = false, in connection: Connection
     ) throws -> (id: JobID, created: Bool) {
         let rows = try connection.query(
-            JobSQL.enqueue, kind, subject, label, payload, after, Int32(clamping: max(1, maxAttempts)))
+            JobSQL.enqueue, kind, subject, label, payload, after, Int32(clamping: max(1, maxAttempts)), quota?.name,
+            quota.map { Int32(clamping: max(1, $0.size)) }, mustRun)
         guard let row = rows.first else {
             throw JobError(.busy, "asking for \(kind) of \(label) met a queue that kept changing; ask again")
         }
@@ -56,7 +71,9 @@ package struct JobQueue: Sendable {
         }
         return try enqueue(
             kind: row.get("kind"), subject: row.get("subject"), label: row.get("label"), payload: row.get("payload"),
-            maxAttempts: row.get("max_attempts"), in: connection)
+            maxAttempts: row.get("max_attempts"),
+            quota: row.get("quota", as: String?.self).map { Quota($0, try row.get("quota_size")) },
+            mustRun: row.get("must_run"), in: connection)
     }
 
     package func retry(_ id: JobID) throws -> (id: JobID, created: Bool) {
@@ -67,7 +84,7 @@ package struct JobQueue: Sendable {
     package enum CancelOutcome: Sendable, Equatable {
         /// The job had not begun and never will.
         case canceled
-        /// Its worker has been told; the job ends `canceled`, unless it finishes first.
+        /// Its worker has been told, or will be when it takes a job that must run; it ends `canceled`, unless it finishes first.
         case requested
     }
 

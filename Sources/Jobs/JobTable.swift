@@ -15,8 +15,9 @@ enum JobSQL {
     /// A job asked for again keeps its place, or moves forward to an earlier time; the newer payload's keys win, so
     /// that a flag asked for by a person is not lost on a job that a schedule queued.
     static let enqueue = """
-        INSERT INTO job (kind, subject, label, payload, not_before, queued_at, max_attempts)
-        VALUES ($1::text, $2::text, $3::text, $4::jsonb, clock_timestamp() + $5::interval, clock_timestamp(), $6::int)
+        INSERT INTO job (kind, subject, label, payload, not_before, queued_at, max_attempts, quota, quota_size, must_run)
+        VALUES ($1::text, $2::text, $3::text, $4::jsonb, clock_timestamp() + $5::interval, clock_timestamp(), $6::int,
+            $7::text, $8::int, $9::bool)
         ON CONFLICT (kind, subject) WHERE state = 'queued'
         DO UPDATE SET
             payload = job.payload || EXCLUDED.payload,
@@ -27,7 +28,8 @@ enum JobSQL {
 
     static let notify = "SELECT pg_notify('\(JobQueue.channel)', $1::text)"
 
-    /// Two claimers can still choose two jobs of one subject at once: then `job_running_once` refuses the later.
+    /// Two claimers can still choose two jobs of one subject, or one slot of a quota, at once: then `job_running_once` or
+    /// `job_quota_once` refuses the later.
     static let claim = """
         WITH next AS MATERIALIZED (
             SELECT candidate.id
@@ -39,6 +41,9 @@ enum JobSQL {
               AND NOT EXISTS (
                   SELECT FROM job AS other WHERE other.subject = candidate.subject AND other.state = 'running'
               )
+              AND (candidate.quota IS NULL OR candidate.quota_size > (
+                  SELECT count(*) FROM job AS other WHERE other.quota = candidate.quota AND other.state = 'running'
+              ))
             ORDER BY candidate.not_before, candidate.id
             LIMIT 1
             FOR NO KEY UPDATE OF candidate SKIP LOCKED
@@ -51,10 +56,17 @@ enum JobSQL {
             started_at = clock_timestamp(),
             phase = NULL,
             done = NULL,
-            total = NULL
+            total = NULL,
+            quota_slot = (
+                SELECT min(slot) FROM generate_series(1, job.quota_size) AS slot
+                WHERE NOT EXISTS (
+                    SELECT FROM job AS other
+                    WHERE other.quota = job.quota AND other.state = 'running' AND other.quota_slot = slot
+                )
+            )
         FROM next
         WHERE job.id = next.id
-        RETURNING job.id, job.kind, job.subject, job.label, job.payload, job.attempt
+        RETURNING job.id, job.kind, job.subject, job.label, job.payload, job.attempt, job.cancel_requested, job.canceled_by
         """
 
     static let byID = "SELECT \(columns) FROM job WHERE id = $1::bigint"
@@ -79,10 +91,11 @@ enum JobSQL {
         ORDER BY subject, id DESC
         """
 
+    /// A job that must run hears of it from its worker, who undoes what was begun.
     static let cancel = """
         UPDATE job
-        SET state = CASE state WHEN 'queued' THEN 'canceled' ELSE state END,
-            finished_at = CASE state WHEN 'queued' THEN clock_timestamp() END,
+        SET state = CASE WHEN state = 'queued' AND NOT must_run THEN 'canceled' ELSE state END,
+            finished_at = CASE WHEN state = 'queued' AND NOT must_run THEN clock_timestamp() END,
             cancel_requested = true,
             canceled_by = COALESCE(canceled_by, $2::text)
         WHERE id = $1::bigint AND state IN ('queued', 'running')
@@ -90,7 +103,7 @@ enum JobSQL {
         """
 
     static let retry = """
-        SELECT kind, subject, label, payload, state, max_attempts
+        SELECT kind, subject, label, payload, state, max_attempts, quota, quota_size, must_run
         FROM job
         WHERE id = $1::bigint
         """
@@ -143,13 +156,14 @@ enum JobSQL {
         """
 
     /// Where the row says how the work ends for it, it ends so; else it goes back to the queue, unless another of its
-    /// kind waits there already. `$2`, `$3`: the claim to hand back; both NULL for every claim that ran out.
+    /// kind waits there already. `$2`, `$3`: the claim to hand back; both NULL for every claim that ran out. A claim that is
+    /// handed back waits `$4`.
     static let giveBack = """
         WITH gone AS MATERIALIZED (
             SELECT id, worker,
                    CASE
-                       WHEN cancel_requested THEN 'canceled'
-                       WHEN $1::bool AND lost + 1 >= max_attempts THEN 'failed'
+                       WHEN cancel_requested AND NOT must_run THEN 'canceled'
+                       WHEN $1::bool AND lost + 1 >= max_attempts AND NOT must_run THEN 'failed'
                        WHEN EXISTS (
                            SELECT FROM job AS other
                            WHERE other.kind = job.kind AND other.subject = job.subject AND other.state = 'queued'
@@ -169,7 +183,7 @@ enum JobSQL {
             SET state = gone.becomes,
                 lost = job.lost + CASE WHEN $1::bool THEN 1 ELSE 0 END,
                 lease_until = NULL,
-                not_before = clock_timestamp(),
+                not_before = clock_timestamp() + $4::interval,
                 finished_at = CASE WHEN gone.becomes <> 'queued' THEN clock_timestamp() END,
                 error_code = CASE
                     WHEN gone.becomes = 'failed' THEN 'worker_lost'

@@ -13,6 +13,8 @@ enum Outcome {
     case canceled(by: String?)
     /// It was told to stop and the work is not done: another worker's turn.
     case handedBack
+    /// The work can be neither finished nor undone for now.
+    case postponed(Duration)
     /// The fence refused it.
     case lost
 
@@ -28,6 +30,10 @@ enum Outcome {
     private init(of error: any Error, in context: JobContext) {
         if let error = error as? JobError, error.code == .lostLease, context.cancellation.reason == nil {
             self = .lost
+            return
+        }
+        if let error = error as? JobPostponement {
+            self = .postponed(error.delay)
             return
         }
         switch context.cancellation.reason {
@@ -85,6 +91,8 @@ enum Outcome {
             return try endUnlessFinished(job, .canceled(message: message), queue, connection)
         case .handedBack:
             return try queue.release(job, in: connection)
+        case .postponed(let delay):
+            return try queue.release(job, after: delay, in: connection)
         case .lost:
             throw JobError.lostLease(job.id, attempt: job.attempt)
         }

@@ -34,7 +34,7 @@ package struct Patience {
 
 extension DatabaseError {
     /// Whether the same statement may well succeed a moment later.
-    var mayPass: Bool {
+    package var mayPass: Bool {
         switch code {
         case .unavailable, .retryable, .readOnly, .full, .timeout: true
         default: false

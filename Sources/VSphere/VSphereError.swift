@@ -24,7 +24,13 @@ package struct VSphereError: Error, Sendable, CustomStringConvertible {
         case protocolViolation = "protocol_violation"
         /// The session ended twice: it expired, was terminated, or the server restarted.
         case sessionLost = "session_lost"
-        /// A fault that has no code of its own: see `fault`.
+        /// The object is not there, or not any more: by its id, or by the name it was asked for.
+        case notFound = "not_found"
+        /// More than one object has the name.
+        case ambiguous
+        /// The server does not know the task any more, nor how it ended: ask for what it should have made.
+        case taskForgotten = "task_forgotten"
+        /// A fault that has no code of its own: see `fault` and `faultKind`.
         case fault
         /// The caller's token was canceled.
         case canceled
@@ -35,11 +41,15 @@ package struct VSphereError: Error, Sendable, CustomStringConvertible {
     package let detail: String
     /// The vSphere fault's type, such as `NoPermission`.
     package let fault: String?
+    /// The object that the fault names: the one that has the name already (`DuplicateName`), that is gone
+    /// (`ManagedObjectNotFound`), that a privilege is lacking on (`NoPermission`). `nil` where it names none.
+    package let object: ManagedObjectReference?
 
-    package init(_ code: Code, _ detail: String, fault: String? = nil) {
+    package init(_ code: Code, _ detail: String, fault: String? = nil, object: ManagedObjectReference? = nil) {
         self.code = code
         self.detail = detail
         self.fault = fault
+        self.object = object
     }
 
     package var description: String { detail }

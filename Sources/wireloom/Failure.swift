@@ -25,6 +25,7 @@ struct Failure: Error {
         case let error as VSphereError: self.init(error.detail, status: Self.status(error))
         case let error as InventoryError: self.init(error.detail, status: Self.status(error))
         case let error as NetworkError: self.init(error.detail, status: Self.status(error))
+        case let error as ProvisioningError: self.init(error.detail, status: Self.status(error))
         case let error as SyncError: self.init(error.message, status: 77)
         case let error as JobError: self.init(error.detail, status: Self.status(error))
         case let error as EmbeddedPostgresError: self.init(error.detail, status: error.code == .busy ? 75 : 69)
@@ -59,9 +60,18 @@ struct Failure: Error {
         }
     }
 
+    private static func status(_ error: ProvisioningError) -> Int32 {
+        switch error.code {
+        case .invalid, .notFound, .ambiguousName: 65
+        case .template, .noHost, .key, .refused: 77
+        case .timedOut: 75
+        case .failed, .otherAddress: 1
+        }
+    }
+
     private static func status(_ error: VSphereError) -> Int32 {
         switch error.code {
-        case .invalidURL: 65
+        case .invalidURL, .notFound, .ambiguous: 65
         case .login, .permission, .certificate: 77
         case .timedOut, .canceled: 75
         default: 69

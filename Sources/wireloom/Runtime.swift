@@ -31,6 +31,8 @@ final class Runtime: Sendable {
     func networks(rehearses: Bool = false) -> NetworkService {
         NetworkService(database: database, actor: Self.actor, rehearses: rehearses)
     }
+    var machines: VMService { VMService(database: database, secrets: secrets, actor: Self.actor) }
+    var machineHandlers: [any JobHandler] { VMHandlers(database: database, secrets: secrets).all }
     var allocator: Allocator { Allocator(database: database, actor: Self.actor) }
 
     /// - Throws: what stands in the way of the database, the schema or the key.

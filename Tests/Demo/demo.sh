@@ -108,6 +108,12 @@ run ip allocate campus-servers --owner "build 42" --key build-42
 run ip allocate campus-servers --owner "build 42" --key build-42
 run ip history 10.20.0.128
 
+say "A VM from a template: the plan, the VM, and its address where it belongs"
+run vm create web-9 --account paris --template template-debian --subnet campus-servers --dry-run
+run vm create web-9 --account paris --template template-debian --subnet campus-servers --wait
+run ip find web-9
+run explain vm web-9
+
 say "One screen"
 run status
 

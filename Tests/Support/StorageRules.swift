@@ -69,6 +69,18 @@ package enum StorageRules {
             """
         ),
         (
+            "I7: what is held for a VM has its job, or its VM",
+            """
+            SELECT host(a.ip) || ' of request ' || q.id || ', ' || q.state FROM address a
+            JOIN allocation_key k ON k.id = a.key_id JOIN vm_request q ON q.id = k.vm_request_id
+            WHERE CASE q.state
+                WHEN 'open' THEN NOT EXISTS (SELECT FROM job j WHERE j.id = q.job_id AND j.finished_at IS NULL)
+                WHEN 'created' THEN a.account_id IS NULL
+                WHEN 'kept' THEN a.account_id IS NULL
+                ELSE true END
+            """
+        ),
+        (
             "I3: a placement is on the wire of its adapter's switch, in a matching VLAN, and its adapter holds the address",
             """
             SELECT host(p.ip) || ' of ' || p.owner_id FROM placement p

@@ -3,7 +3,7 @@
 -- against everyone but live evidence, unless it is live itself; one that it is allocated to keeps it against all, one that
 -- belongs to another subnet now against nobody. An allocation without an adapter is adopted by live evidence alone. What
 -- another account's adapter or an allocation was given after this sync's reading began is newer than what was read: it
--- stays, and the next reading decides.
+-- stays, and the next reading decides. What is held for a VM that is being made is that VM's, and barred to all others.
 WITH contender AS (
     SELECT k.subnet_id, k.ip, p.account_id, p.owner, p.owner_id, p.device, true AS claims
     FROM contested k JOIN placement p ON p.subnet_id = k.subnet_id AND p.ip = k.ip
@@ -21,7 +21,8 @@ known AS (
         coalesce((a.account_id, a.owner, a.owner_id, a.device) = (c.account_id, c.owner, c.owner_id, c.device), false)
             AS holds,
         a.allocated_to IS NOT NULL AS allocated, a.account_id IS NULL AS adoptable,
-        coalesce(a.since > r.began AND a.account_id IS DISTINCT FROM r.account_id, false) AS fresh,
+        coalesce(a.since > r.began AND a.account_id IS DISTINCT FROM r.account_id, false) AND NOT w.mine AS fresh,
+        q.id IS NOT NULL AND a.account_id IS NULL AND NOT w.mine AS barred,
         e.ip IS NOT NULL AS moved
     FROM contender c
     LEFT JOIN address a ON a.subnet_id = c.subnet_id AND a.ip = c.ip AND a.state = 'held'
@@ -33,6 +34,10 @@ known AS (
     LEFT JOIN placement e ON NOT c.claims AND e.account_id = c.account_id AND e.owner = c.owner
         AND e.owner_id = c.owner_id AND e.device = c.device AND e.ip = c.ip AND e.subnet_id IS NOT NULL
     LEFT JOIN (SELECT account_id, began FROM reading LIMIT 1) r ON true
+    LEFT JOIN allocation_key y ON y.id = a.key_id
+    LEFT JOIN vm_request q ON q.id = y.vm_request_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce((v.account_id, v.instance_uuid) = (q.account_id, q.instance_uuid), false) AS mine) w
 ),
 migrated AS (
     SELECT k.*,
@@ -45,13 +50,13 @@ migrated AS (
 ranked AS (
     SELECT k.*, row_number() OVER (
         PARTITION BY k.subnet_id, k.ip
-        ORDER BY k.holds AND (k.allocated OR k.fresh) DESC, k.moved, k.live DESC, k.left_behind, k.holds DESC,
+        ORDER BY k.holds AND (k.allocated OR k.fresh) DESC, k.barred, k.moved, k.live DESC, k.left_behind, k.holds DESC,
             k.account_id, k.owner_id COLLATE "C", k.device COLLATE "C"
     ) AS place
     FROM migrated k
 ),
 winner AS (
-    SELECT * FROM ranked WHERE place = 1 AND ((live AND NOT fresh) OR NOT (allocated AND adoptable))
+    SELECT * FROM ranked WHERE place = 1 AND NOT barred AND ((live AND NOT fresh) OR NOT (allocated AND adoptable))
 ),
 held AS (
     INSERT INTO address AS a (subnet_id, ip, state, account_id, owner, owner_id, device)
@@ -65,7 +70,7 @@ held AS (
 UPDATE placement p
 SET reason = r.reason
 FROM (
-    SELECT k.*, CASE WHEN k.place > 1 OR (k.allocated AND k.adoptable AND (k.fresh OR NOT k.live))
+    SELECT k.*, CASE WHEN k.place > 1 OR k.barred OR (k.allocated AND k.adoptable AND (k.fresh OR NOT k.live))
         THEN 'held_by_other' END AS reason
     FROM ranked k
 ) r

@@ -1,5 +1,5 @@
 -- $1 account. Lets go of what its live adapter did not report in two successive readings, and of what does not count any
--- more: a template's, and what is on the account's ignore list.
+-- more: a template's, and what is on the account's ignore list. What a VM was made with stays its own.
 WITH gone AS (
     INSERT INTO dropped (account_id, owner, owner_id, device, ip)
     SELECT a.account_id, a.owner, a.owner_id, a.device, a.ip
@@ -14,3 +14,4 @@ SELECT a.subnet_id, a.ip, a.account_id, a.owner, a.owner_id, a.device
 FROM gone g
 JOIN address a ON a.state = 'held' AND a.account_id = g.account_id AND a.owner = g.owner AND a.owner_id = g.owner_id
     AND a.device = g.device AND a.ip = g.ip
+    AND NOT EXISTS (SELECT FROM allocation_key k WHERE k.id = a.key_id AND k.vm_request_id IS NOT NULL)

@@ -114,6 +114,7 @@ package struct AccountService: Sendable {
     }
 
     package func remove(_ account: Account) throws {
+        try refuseUnfinished(account)
         try cancelJobs(of: account, [.queued, .running], by: "account remove")
         try database.transaction { connection in
             try AdvisoryLock.topology(exclusive: true).take(in: connection)
@@ -134,6 +135,25 @@ package struct AccountService: Sendable {
                 kind: SyncHandler.kind, subject: account.subject, label: account.name,
                 payload: JSON(encoding: SyncRequest(acceptReleases: acceptReleases)), in: connection)
         }
+    }
+
+    /// What a job is making or deleting there would be left behind. One that was canceled and waits, because the endpoint cannot be
+    /// reached to take back what was made, is no reason to keep the account for ever.
+    private func refuseUnfinished(_ account: Account) throws {
+        let jobs: [Int64] = try database.withConnection { connection in
+            try connection.query(
+                """
+                SELECT id FROM job WHERE quota = $1::text AND (state = 'running' OR (state = 'queued' AND NOT cancel_requested))
+                ORDER BY id
+                """, VMService.quota(of: account.id)
+            ).map { try $0.get(0) }
+        }
+        guard !jobs.isEmpty else { return }
+        throw InventoryError(
+            .refused,
+            "account \(account.name) has \(jobs.count) unfinished jobs that make or delete VMs "
+                + "(\(jobs.prefix(5).map(String.init).joined(separator: ", "))); wait for them, or cancel them first: "
+                + "wireloom job cancel \(jobs[0])")
     }
 
     private func cancelJobs(of account: Account, _ states: [JobState], by reason: String) throws {

@@ -63,7 +63,7 @@ extension Listing {
                 (SELECT count(*) FROM vm v WHERE v.account_id = a.id) AS vms,
                 (SELECT count(*) FROM placement p WHERE p.account_id = a.id AND p.reason IS NOT NULL) AS unplaced,
                 a.username, a.trust, extract(epoch FROM a.every)::bigint AS every_seconds,
-                extract(epoch FROM a.grace)::bigint AS grace_seconds, a.ignored, a.network_hints,
+                extract(epoch FROM a.grace)::bigint AS grace_seconds, a.ignored, a.network_hints, a.vm_jobs,
                 j.error AS last_sync_error
             FROM account a
             LEFT JOIN LATERAL (
@@ -84,20 +84,21 @@ extension Listing {
     package static let jobs = Listing(
         name: "job",
         sql: """
-            SELECT j.id, j.kind, j.label AS account, j.state, j.phase, j.done, j.total, j.attempt,
+            SELECT j.id, j.kind, coalesce(j.payload ->> 'account', j.label) AS account,
+                CASE WHEN j.subject LIKE 'vm:%' THEN j.label END AS vm, j.state, j.phase, j.done, j.total, j.attempt,
                 to_char(j.queued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS queued_at,
                 to_char(j.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS started_at,
                 to_char(j.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS finished_at,
                 round(extract(epoch FROM coalesce(j.finished_at, now()) - j.started_at)::numeric, 1) AS seconds,
                 j.findings, j.error, j.error_code, j.worker
             FROM job j
-            WHERE ($1::text IS NULL OR j.label = $1 OR j.subject = 'account:' || $1) AND ($2::text IS NULL OR j.state = $2)
+            WHERE ($1::text IS NULL OR coalesce(j.payload ->> 'account', j.label) = $1 OR j.subject = 'account:' || $1) AND ($2::text IS NULL OR j.state = $2)
                 AND ($3::bigint IS NULL OR j.id = $3)
             ORDER BY j.id DESC LIMIT coalesce($4::int, 50)
             """,
         columns: [
-            .init("ID", "id"), .init("KIND", "kind"), .init("ACCOUNT", "account"), .init("STATE", "state"),
-            .init("SECONDS", "seconds"), .init("DONE", "done"), .init("FINDINGS", "findings"),
+            .init("ID", "id"), .init("KIND", "kind"), .init("ACCOUNT", "account"), .init("VM", "vm", shrinks: true),
+            .init("STATE", "state"), .init("SECONDS", "seconds"), .init("DONE", "done"), .init("FINDINGS", "findings"),
             .init("ERROR", "error", shrinks: true),
         ])
 

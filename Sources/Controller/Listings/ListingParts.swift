@@ -20,11 +20,12 @@ enum AddressListing {
         FROM (
             SELECT d.subnet_id, d.ip AS first, host(d.ip) AS ip,
                 CASE WHEN d.state = 'quarantined' AND d.until <= now() THEN 'free' ELSE d.state END AS state,
-                CASE WHEN d.owner IS NOT NULL THEN d.owner WHEN d.allocated_to IS NOT NULL THEN 'allocation' END
-                    AS owner_kind,
+                CASE WHEN d.owner IS NOT NULL THEN d.owner WHEN k.vm_request_id IS NOT NULL THEN 'job'
+                    WHEN d.allocated_to IS NOT NULL THEN 'allocation' END AS owner_kind,
                 coalesce(v.name, h.name, d.allocated_to) AS owner, d.account_id, n.mac, d.device, d.allocated_to,
                 NULL AS note, d.since, coalesce(d.until, d.allocated_until) AS until
             FROM address d
+            LEFT JOIN allocation_key k ON k.id = d.key_id
             LEFT JOIN nic n ON n.account_id = d.account_id AND n.owner = d.owner AND n.owner_id = d.owner_id
                 AND n.device = d.device
             LEFT JOIN vm v ON d.owner = 'vm' AND v.account_id = d.account_id AND v.id = d.owner_id

@@ -1,3 +1,4 @@
+internal import Addressing
 internal import IPAM
 package import Inventory
 package import Jobs
@@ -166,12 +167,14 @@ package struct SyncHandler: JobHandler {
         in connection: Connection
     ) throws -> Int {
         try AdvisoryLock.topology(exclusive: false).take(in: connection)
+        try AdvisoryLock.inventory(account: account.id).take(in: connection)
         try context.lock(in: connection)
         try Actor.sync(job: context.job.id.value).declare(in: connection)
         let heldBefore: Int = try connection.query(
             "SELECT count(*) FROM address WHERE state = 'held' AND account_id = $1::bigint", account.id
         )[0].get(0)
 
+        try InventoryMerge.keepNewer(account: account.id, in: connection)
         let written = try InventoryMerge.apply(account: account.id, in: connection)
         try InventoryMerge.release(account: account.id, in: connection)
 
@@ -195,6 +198,7 @@ package struct SyncHandler: JobHandler {
         let shared = try hostsOnboardedTwice(account, in: connection)
         if account.kind == .esxi, !shared.isEmpty { findings = findings.filter { $0.code != "managed_by_vcenter" } }
         findings.formUnion(shared)
+        findings.formUnion(try assignedElsewhere(account, in: connection))
         for finding in findings.sorted(by: { ($0.subject, $0.code) < ($1.subject, $1.code) }) {
             context.log(
                 .finding, code: finding.code, subject: finding.subject, message: finding.message, fix: finding.fix)
@@ -231,6 +235,36 @@ package struct SyncHandler: JobHandler {
                 message: "host \(host) of account \(esxi) is in the inventory of the vCenter account \(vcenter); "
                     + "remove account \(esxi), or its VMs are counted twice",
                 fix: "wireloom account remove \(esxi)")
+        }
+    }
+
+    /// VMs whose guests report other addresses than the VMs were made with.
+    private func assignedElsewhere(_ account: Account, in connection: Connection) throws -> [SyncFinding] {
+        try connection.query(
+            """
+            SELECT v.name, a.ip, s.name, string_agg(host(o.ip), ', ' ORDER BY o.ip)
+            FROM vm_request q
+            JOIN allocation_key k ON k.vm_request_id = q.id
+            JOIN address a ON a.key_id = k.id AND a.account_id = q.account_id AND a.owner = 'vm'
+            JOIN subnet s ON s.id = a.subnet_id
+            JOIN vm v ON v.account_id = a.account_id AND v.id = a.owner_id
+            JOIN nic_address o ON o.account_id = a.account_id AND o.owner = a.owner AND o.owner_id = a.owner_id
+                AND o.device = a.device AND o.live AND family(o.ip) = family(a.ip)
+            WHERE q.account_id = $1::bigint AND q.state <> 'open' AND NOT EXISTS (
+                SELECT FROM nic_address n WHERE n.account_id = a.account_id AND n.owner = a.owner
+                    AND n.owner_id = a.owner_id AND n.device = a.device AND n.ip = a.ip AND n.missed = 0)
+            GROUP BY v.name, a.ip, s.name
+            """, account.id
+        ).map { row in
+            let name: String = try row.get(0)
+            let address: IPAddress = try row.get(1)
+            let subnet: String = try row.get(2)
+            return SyncFinding(
+                code: "assigned_elsewhere", subject: name,
+                message:
+                    "VM \(name) was made with \(address) of subnet \(subnet) and reports \(try row.get(3, as: String.self)) "
+                    + "instead; the address stays its own",
+                fix: "wireloom ip release \(subnet) \(address) --assigned")
         }
     }
 

@@ -17,7 +17,7 @@ struct TopologyReader {
             evidence: try evidence(vlans), holders: try holders(), hostAddresses: try hostAddresses(vlans))
     }
 
-    private func switches() throws -> [TopologySnapshot.Switch] {
+    func switches() throws -> [TopologySnapshot.Switch] {
         var members: [String: [TopologySnapshot.Host]] = [:]
         for row in try connection.query(
             """
@@ -43,7 +43,7 @@ struct TopologyReader {
     }
 
     /// An automatic link goes with its switch, so that its wire can go with them.
-    private func links() throws -> [TopologySnapshot.Link] {
+    func links() throws -> [TopologySnapshot.Link] {
         try connection.query(
             """
             SELECT l.switch_id, l.host_id, l.wire_id, l.native_vlan, l.origin FROM link l
@@ -182,7 +182,7 @@ struct TopologyReader {
     }
 
     /// Apart from the adapters, of which there are many on each.
-    private func portGroupVLANs() throws -> [String: PortGroupVLAN] {
+    func portGroupVLANs() throws -> [String: PortGroupVLAN] {
         let rows = try connection.query(
             """
             SELECT id, vlan_mode, vlan_id, ARRAY(SELECT lower(r) FROM unnest(vlan_ranges) r),

@@ -130,7 +130,8 @@ struct TopologyWriter {
             """, id.rawValue, cidr, gateway)
     }
 
-    private func writeSupport(_ links: [LinkDecision]) throws {
+    /// The evidence as it was weighed.
+    func writeSupport(_ links: [LinkDecision]) throws {
         var switches: [String] = []
         var hosts: [String] = []
         var wires: [Int64] = []

@@ -81,17 +81,31 @@ enum AllocationKeys {
     ) throws -> Standing {
         try connection.execute(
             "DELETE FROM allocation_key k WHERE k.caller = $1::text AND k.key = $2::text AND \(forgotten)", caller, key)
+        if let request = request.virtualMachineRequest { try requireOpen(request, in: connection) }
         // Waits for whoever is answering the same key just now.
         let inserted = try connection.query(
             """
-            INSERT INTO allocation_key (caller, key, request, subnet_id) VALUES ($1::text, $2::text, $3::jsonb, $4::bigint)
+            INSERT INTO allocation_key (caller, key, request, subnet_id, vm_request_id)
+            VALUES ($1::text, $2::text, $3::jsonb, $4::bigint, $5::bigint)
             ON CONFLICT (caller, key) DO NOTHING RETURNING id
-            """, caller, key, try JSON(encoding: Fingerprint(request, subnet.id)), subnet.id)
+            """, caller, key, try JSON(encoding: Fingerprint(request, subnet.id)), subnet.id,
+            request.virtualMachineRequest)
         if let row = inserted.first { return .new(try row.get(0)) }
         guard let addresses = try find(key, for: request, by: caller, subnet, in: connection) else {
             throw NetworkError(.busy, "the key \"\(key)\" was forgotten just now; try again")
         }
         return .answered(addresses)
+    }
+
+    /// Whoever ends the request waits for this, and lets go of what it was given: nobody is given anything for it afterwards, such
+    /// as a worker that was away and does not know yet that its job is over.
+    private static func requireOpen(_ request: Int64, in connection: Connection) throws {
+        let row = try connection.query(
+            "SELECT state = 'open' FROM vm_request WHERE id = $1::bigint FOR SHARE", request
+        ).first
+        guard try row?.get(0) == true else {
+            throw NetworkError(.key, "the request for the VM has ended: no address is held for it any more")
+        }
     }
 
     /// - Parameter subnet: where they are, which is not where they were looked for if that was split meanwhile.

@@ -17,6 +17,8 @@ package struct AllocationRequest: Sendable {
     package var key: String?
     /// When it is released by itself; `nil`: never.
     package var expires: Expiry?
+    /// The request for a VM that it is made for, which needs a key: until then nobody else adopts or releases it.
+    package var virtualMachineRequest: Int64?
 
     package init(
         subnet: String, count: Int = 1, policy: AllocationPolicy? = nil, address: IPAddress? = nil, owner: String,

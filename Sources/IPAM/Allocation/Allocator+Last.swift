@@ -105,13 +105,7 @@ extension Allocator {
     private func refuseExhausted(
         _ request: AllocationRequest, _ subnet: SubnetRef, in connection: Connection
     ) throws {
-        let usage = try SubnetUsage.read(subnet.id, in: connection)
-        guard usage.obtainable < UInt128(request.count) else { return }
-        throw NetworkError(
-            .exhausted,
-            "subnet \(subnet.title) has \(usage.obtainable) free of the \(request.count) asked for: of \(usage.total) "
-                + "usable addresses \(usage.held) are held, \(usage.reserved) reserved, \(usage.quarantined) quarantined, "
-                + "and \(usage.outside) in no pool")
+        try SubnetTable.checkRoom(for: request.count, in: subnet, connection)
     }
 }
 

@@ -7,23 +7,34 @@ extension Allocator {
     ///
     /// Where the subnet was split or became a part of another, they are looked for where they are now.
     ///
-    /// - Parameter owner: refuse if any is allocated to somebody else; `nil`: whoever has it.
+    /// - Parameters:
+    ///   - owner: refuse if any is allocated to somebody else; `nil`: whoever has it.
+    ///   - assigned: also what a VM was made with, as far as it does not report it any more.
     /// - Throws: ``NetworkError`` with code `not_found`, `not_held` or `held`; then none is released.
-    package func release(_ addresses: [IPAddress], ofSubnet name: String, owner: String? = nil) throws {
+    package func release(
+        _ addresses: [IPAddress], ofSubnet name: String, owner: String? = nil, assigned: Bool = false
+    ) throws {
         try database.transaction { connection in
             try actor.declare(in: connection)
             let named = try SubnetTable.named(name, in: connection)
             let homes = try SubnetTable.homes(of: addresses, near: named, in: connection)
             let rows = try connection.query(
                 """
-                SELECT subnet_id, ip, allocated_to FROM address
-                WHERE subnet_id = ANY ($1::bigint[]) AND ip = ANY ($2::inet[]) ORDER BY subnet_id, ip FOR UPDATE
+                SELECT a.subnet_id, a.ip, a.allocated_to, q.name, q.job_id, q.state = 'open' FROM address a
+                LEFT JOIN allocation_key k ON k.id = a.key_id
+                LEFT JOIN vm_request q ON q.id = k.vm_request_id
+                WHERE a.subnet_id = ANY ($1::bigint[]) AND a.ip = ANY ($2::inet[]) ORDER BY a.subnet_id, a.ip
+                FOR UPDATE OF a
                 """, Set(homes.values.map(\.id)).sorted(), addresses)
             var owners: [IPAddress: String] = [:]
             for row in rows {
                 let address: IPAddress = try row.get(1)
                 guard try homes[address]?.id == row.get(0, as: Int64.self) else { continue }
                 owners[address] = try row.get(2, as: String?.self)
+                if let machine: String = try row.get(3) {
+                    try refuseAssigned(
+                        address, homes[address] ?? named, to: machine, job: row.get(4), isOpen: row.get(5), assigned)
+                }
             }
             for address in addresses {
                 let subnet = homes[address] ?? named
@@ -37,9 +48,39 @@ extension Allocator {
                 }
             }
             for (subnet, group) in Dictionary(grouping: addresses, by: { homes[$0]?.id ?? named.id }) {
+                if assigned { try letGo(group, of: subnet, in: connection) }
                 try connection.execute(Queries.releaseAllocation, subnet, group)
             }
         }
+    }
+
+    /// A VM's own address, that it was made with, is not let go of by the way.
+    private func refuseAssigned(
+        _ address: IPAddress, _ subnet: SubnetRef, to machine: String, job: Int64?, isOpen: Bool, _ assigned: Bool
+    ) throws {
+        if isOpen {
+            let cancel = job.map { "; to end that: wireloom job cancel \($0)" } ?? ""
+            throw NetworkError(
+                .held, "\(address) of subnet \(subnet.title) is held for VM \(machine), which is being made\(cancel)")
+        }
+        guard assigned else {
+            throw NetworkError(
+                .held,
+                "\(address) of subnet \(subnet.title) is what VM \(machine) was made with; to let go of it all the same: "
+                    + "wireloom ip release \(subnet.name) \(address) --assigned")
+        }
+    }
+
+    /// Takes adapters off addresses that they do not report.
+    private func letGo(_ addresses: [IPAddress], of subnet: Int64, in connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE address a SET account_id = NULL, owner = NULL, owner_id = NULL, device = NULL
+            WHERE a.subnet_id = $1::bigint AND a.ip = ANY ($2::inet[]) AND a.account_id IS NOT NULL
+                AND a.key_id IN (SELECT id FROM allocation_key WHERE vm_request_id IS NOT NULL)
+                AND NOT EXISTS (SELECT FROM nic_address n WHERE (n.account_id, n.owner, n.owner_id, n.device, n.ip)
+                    = (a.account_id, a.owner, a.owner_id, a.device, a.ip))
+            """, subnet, addresses)
     }
 
     private func whyNotReleasable(_ address: IPAddress, _ subnet: SubnetRef, in connection: Connection) throws -> String

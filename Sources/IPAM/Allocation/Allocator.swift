@@ -68,15 +68,7 @@ package struct Allocator: Sendable {
 
     /// The pools for guests.
     func pools(of subnet: SubnetRef, in connection: Connection) throws -> [Pool] {
-        let pools = try PoolTable.pools(of: subnet.id, in: connection).filter { $0.role == .guest }
-        guard !pools.isEmpty else {
-            _ = try SubnetTable.identified(subnet.id, in: connection)
-            throw NetworkError(
-                .exhausted,
-                "subnet \(subnet.title) has no pool to allocate from; add one: wireloom subnet pool add "
-                    + "\(subnet.name) FIRST-LAST")
-        }
-        return pools
+        try SubnetTable.guestPools(of: subnet, connection)
     }
 
     // MARK: One try

@@ -116,6 +116,17 @@ extension InventoryProperty {
 extension Projection {
     /// A page of a reading: WaitForUpdatesEx, RetrievePropertiesEx or ContinueRetrievePropertiesEx.
     static let inventory: Projection = {
+        var shapes: [String: Shape] = [:]
+        for property in InventoryProperty.allCases where shapes[property.path] == nil {
+            shapes[property.path] = property.shape
+        }
+        return objects(
+            properties: InventoryProperty.paths.map { ($0, shapes[$0] ?? .text) },
+            needlessTypes: InventoryProperty.otherDevices)
+    }()
+
+    /// The property collector's answers, with each object handed over as it ends.
+    static func objects(properties: [(path: String, shape: Shape)], needlessTypes: [String] = []) -> Projection {
         let missing = Shape.object([
             .path: .text, .obj: .reference, .methodFault: .object([.methodFault: Projection.faultShape]),
         ])
@@ -129,10 +140,6 @@ extension Projection {
             ])
         let object = Shape.object(
             .emit, [.obj: .reference, .propSet: .object([.name: name, .val: value]), .missingSet: missing])
-        var shapes: [String: Shape] = [:]
-        for property in InventoryProperty.allCases where shapes[property.path] == nil {
-            shapes[property.path] = property.shape
-        }
         return Projection.soap(
             .object([
                 .returnval: .object([
@@ -140,8 +147,6 @@ extension Projection {
                     .filterSet: .object([.objectSet: update, .missingSet: missing]),
                     .token: .text, .objects: object,
                 ])
-            ]),
-            properties: InventoryProperty.paths.map { ($0, shapes[$0] ?? .text) },
-            needlessTypes: InventoryProperty.otherDevices)
-    }()
+            ]), properties: properties, needlessTypes: needlessTypes)
+    }
 }

@@ -58,9 +58,8 @@ extension VSphereSession {
 
     /// The optional property that a fault says is unknown.
     private static func unsupportedPath(_ fault: SOAPFault, known: Set<String>) -> String? {
-        guard fault.type == "InvalidProperty", let name = fault.name else { return nil }
-        let optional = InventoryProperty.allCases.filter { $0.isOptional && !known.contains($0.path) }.map(\.path)
-        return optional.first { $0 == name } ?? optional.first { $0.hasSuffix(".\(name)") }
+        fault.unknownPath(
+            of: InventoryProperty.allCases.filter { $0.isOptional && !known.contains($0.path) }.map(\.path))
     }
 
     /// Who this is, whatever its name and address: a vCenter's instance UUID, or an ESXi host's hardware UUID. Lower case.

@@ -27,7 +27,7 @@ extension VirtualMachineRecord {
         return adapters
     }
 
-    private static func guestNICs(_ net: ElementView?) -> [GuestNIC] {
+    static func guestNICs(_ net: ElementView?) -> [GuestNIC] {
         guard let net else { return [] }
         return net.children.map { item in
             // The flat list is deprecated and has no prefix lengths: it serves only where the other is empty.

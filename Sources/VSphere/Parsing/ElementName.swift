@@ -35,6 +35,12 @@ enum ElementName: String, CaseIterable {
     // Network hints.
     case subnet, ipSubnet, connectedSwitchPort, devId, portId, systemName, lldpInfo, chassisId, parameter, value
 
+    // Machines, and what they are placed on.
+    case localizedMessage, property, controllerKey, unitNumber, startConnected
+    case capacityInBytes, capacityInKB, datastore, fileName
+    case currentSnapshot, rootSnapshotList, childSnapshotList, snapshot
+    case customizationStatus, startTime, endTime, errorMsg
+
     /// The name's column in a `Projection`.
     var ordinal: Int { Self.ordinals[self] ?? 0 }
 

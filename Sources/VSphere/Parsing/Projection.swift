@@ -44,6 +44,7 @@ struct Projection {
         [.schemaType, .localName],
         [
             .object: .reference, .obj: .reference, .privilegeId: .text, .name: .text, .invalidProperty: .text,
+            .property: .text,
         ])
 
     @discardableResult

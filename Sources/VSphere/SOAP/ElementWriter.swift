@@ -33,6 +33,24 @@ struct ElementWriter {
         close(name)
     }
 
+    /// An element whose class only the server knows the name of: a device's, as it was read.
+    mutating func element(_ name: StaticString, typeNamed type: String, _ fields: (inout ElementWriter) -> Void) {
+        raw("<")
+        raw(name)
+        raw(" xsi:type=\"")
+        escaped(type)
+        raw("\">")
+        fields(&self)
+        close(name)
+    }
+
+    /// Text where the schema declares any type.
+    mutating func anyElement(_ name: StaticString, string text: String) {
+        open(name, "xsd:string")
+        escaped(text)
+        close(name)
+    }
+
     mutating func raw(_ text: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }

@@ -22,7 +22,8 @@ final class SOAPClient {
         let headers = [
             "Content-Type: text/xml; charset=utf-8", "SOAPAction: urn:vim25/\(version)",
         ]
-        let exchange = Request(url: transport.url, headers: headers, body: request.envelope)
+        let exchange = Request(
+            url: transport.url, headers: headers, body: request.envelope, isRepeatable: request.isRepeatable)
         let started = ContinuousClock.now
         let (parser, document, status) = try fetch(exchange, projection, limit, canBeCanceled, onObject)
         logger.trace(

@@ -8,8 +8,13 @@ struct SOAPFault: Error {
     var object: ManagedObjectReference?
     /// `NoPermission.privilegeId`.
     var privilege: String?
-    /// `InvalidProperty.name`, `InvalidArgument.invalidProperty`.
+    /// `InvalidProperty.name`, `DuplicateName.name`, `InvalidArgument.invalidProperty`, `InvalidDeviceSpec.property`.
     var name: String?
+
+    init(type: String, message: String) {
+        self.type = type
+        self.message = message
+    }
 
     /// From `<soapenv:Fault>`.
     init(_ fault: ElementView) {
@@ -18,6 +23,13 @@ struct SOAPFault: Error {
         guard let detail = fault.child(.detail) else { return }
         var children = detail.children
         if let content = children.next() { read(content) }
+    }
+
+    /// From a LocalizedMethodFault, such as a task's `info.error`.
+    init(localized error: ElementView) {
+        message = error.child(.localizedMessage)?.rawText ?? ""
+        type = ""
+        if let content = error.child(.methodFault) { read(content) }
     }
 
     /// From `<fault xsi:type="…">` of a MissingProperty's LocalizedMethodFault.
@@ -34,6 +46,12 @@ struct SOAPFault: Error {
         type = content.type ?? local
         object = (content.child(.obj) ?? content.child(.object))?.reference
         privilege = content.child(.privilegeId)?.text
-        name = (content.child(.name) ?? content.child(.invalidProperty))?.text
+        name = (content.child(.name) ?? content.child(.invalidProperty) ?? content.child(.property))?.text
+    }
+
+    /// Which of some optional paths this fault says that the server does not know, by the whole path or its last parts.
+    func unknownPath(of paths: some Sequence<String>) -> String? {
+        guard type == "InvalidProperty", let name else { return nil }
+        return paths.first { $0 == name } ?? paths.first { $0.hasSuffix(".\(name)") }
     }
 }

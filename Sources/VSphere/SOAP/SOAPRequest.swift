@@ -2,15 +2,18 @@
 struct SOAPRequest {
     let operation: StaticString
     let this: ManagedObjectReference
+    /// Whether the server may get it twice: not what starts a task.
+    let isRepeatable: Bool
     /// Writes the parameters after `_this`.
     let parameters: (inout ElementWriter) -> Void
 
     init(
-        _ operation: StaticString, on this: ManagedObjectReference,
+        _ operation: StaticString, on this: ManagedObjectReference, isRepeatable: Bool = true,
         _ parameters: @escaping (inout ElementWriter) -> Void = { _ in }
     ) {
         self.operation = operation
         self.this = this
+        self.isRepeatable = isRepeatable
         self.parameters = parameters
     }
 

@@ -13,12 +13,20 @@ extension VSphereError {
             self.init(
                 .permission,
                 "\(url) refused \(operation): the user lacks the privilege\(privilege)\(object); "
-                    + "give it to the user's role, propagating to children", fault: fault.type)
+                    + "give it to the user's role, propagating to children", fault: fault.type, object: fault.object)
         case "NotAuthenticated":
             self.init(.sessionLost, "\(url) ended the session before \(operation): try again", fault: fault.type)
+        case "ManagedObjectNotFound":
+            let object = fault.object.map { " (\($0))" } ?? ""
+            self.init(
+                .notFound, "\(url) refused \(operation): the object\(object) is not there any more",
+                fault: fault.type, object: fault.object)
         default:
             let type = fault.type.isEmpty ? "a fault without a type" : fault.type
-            self.init(.fault, "\(url) refused \(operation) with \(type)\(said)", fault: fault.type)
+            let about = fault.name.map { " (\($0))" } ?? ""
+            self.init(
+                .fault, "\(url) refused \(operation) with \(type)\(about)\(said)", fault: fault.type,
+                object: fault.object)
         }
     }
 }

@@ -11,6 +11,14 @@ enum APIVersion {
     /// Spoken where the server does not tell its versions; later servers know it too.
     static let fallback = "6.0"
 
+    /// Whether an agreed version knows what another brought. What is not in the list is older than everything in it.
+    static func isAtLeast(_ version: String, _ other: String) -> Bool {
+        guard let place = supported.firstIndex(of: version), let limit = supported.firstIndex(of: other) else {
+            return false
+        }
+        return place <= limit
+    }
+
     static let projection = Projection(
         root: .object([
             .namespaces: .object([

@@ -105,6 +105,9 @@ package final class VSphereSession {
         client.transport.forgetCookies()
     }
 
+    /// Lets time pass, until the token is canceled: then it throws.
+    func pause(_ duration: Duration) throws { try client.transport.pause(duration) }
+
     /// A call whose answer does not matter beyond its success.
     func call(_ request: SOAPRequest) throws {
         try client.call(request, Projection.ignored) { _ in }

@@ -113,6 +113,9 @@ final class HTTPTransport {
         // An empty value removes a header that libcurl would add: no "100 Continue" is waited for.
         for header in request.headers + ["Expect:"] { headers = curl_slist_append(headers, header) }
         defer { curl_slist_free_all(headers) }
+        // Where a kept connection ends without an answer, libcurl sends the request again by itself, whether or not the
+        // server acted on it. It does not with a connection of the request's own.
+        wl_curl_set_long(easy, CURLOPT_FRESH_CONNECT, request.isRepeatable ? 0 : 1)
         wl_curl_set_string(easy, CURLOPT_URL, request.url)
         wl_curl_set_list(easy, CURLOPT_HTTPHEADER, headers)
         wl_curl_set_write(easy, receive, Unmanaged.passUnretained(transfer).toOpaque())
@@ -147,6 +150,20 @@ final class HTTPTransport {
         let result = try drive(transfer, timeouts.connect, canBeCanceled: true)
         guard result == CURLE_OK, check.pointee.seen == 1 else { throw error(result, transfer) }
         return check.pointee
+    }
+
+    /// Lets time pass between two requests; throws once the token is canceled.
+    func pause(_ duration: Duration) throws {
+        let waker = Waker(multi: multi)
+        let hook = cancellation.onCancel { curl_multi_wakeup(waker.multi) }
+        defer { cancellation.removeHook(hook) }
+        let end = ContinuousClock.now + duration
+        while true {
+            if cancellation.isCancelled { throw canceled }
+            let left = (end - .now).milliseconds
+            guard left > 0 else { return }
+            curl_multi_poll(multi, nil, 0, Int32(clamping: left), nil)
+        }
     }
 
     private func drive(_ transfer: Transfer, _ limit: Duration, canBeCanceled: Bool) throws -> CURLcode {
@@ -198,6 +215,8 @@ struct Request {
     var url: String
     var headers: [String] = []
     var body: [UInt8] = []
+    /// Whether the server may get it twice.
+    var isRepeatable = true
 }
 
 /// One running exchange, as the write callback sees it.

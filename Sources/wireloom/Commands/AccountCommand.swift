@@ -181,11 +181,17 @@ extension AccountCommand {
         @Option(help: "Replaces the list; an empty text empties it.") var ignore: [String] = []
         @Option(help: "on or off: ask hosts hourly what they see of the physical network, for wire suggest.")
         var networkHints: Toggle?
+        @Option(help: "How many jobs that make or delete VMs run on it at once; 4 at first.") var vmJobs: Int?
+
+        func validate() throws {
+            if let vmJobs, !(1...64).contains(vmJobs) { throw ValidationError("--vm-jobs is a number from 1 to 64") }
+        }
 
         func run() throws {
             let password = passwordStdin ? try readPassword() : nil
             var change = AccountChange()
             change.networkHints = networkHints.map { $0 == .on }
+            change.machineJobs = vmJobs
             change.name = rename
             change.url = url
             change.username = username

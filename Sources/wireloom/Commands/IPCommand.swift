@@ -57,11 +57,12 @@ struct IPCommand: ParsableCommand {
         @Argument(help: "A subnet's name or id.") var subnet: String
         @Argument(help: "One or more.") var addresses: [String]
         @Option(help: "Refuse if they are allocated to somebody else.") var owner: String?
+        @Flag(help: "Also what a VM was made with.") var assigned = false
 
         func run() throws {
             let parsed = try addresses.map { text in try typed { try IPAddress(parsing: text) } }
             try Runtime.with(options) { runtime in
-                try runtime.allocator.release(parsed, ofSubnet: subnet, owner: owner)
+                try runtime.allocator.release(parsed, ofSubnet: subnet, owner: owner, assigned: assigned)
                 print("\(parsed.map(\.description).joined(separator: ", ")) of subnet \(subnet) released")
             }
         }

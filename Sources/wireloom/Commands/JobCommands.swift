@@ -112,7 +112,7 @@ struct JobCommand: ParsableCommand {
 
 /// How a command takes jobs.
 struct WorkerOptions: ParsableArguments {
-    @Option(help: "How many syncs run at once here.") var workers = 8
+    @Option(help: "How many jobs run at once here; of serve, how many syncs.") var workers = 8
     @Option(help: "How long this process may be silent before others take its jobs over; default 30s.")
     var lease: Interval?
 
@@ -130,6 +130,38 @@ struct WorkerOptions: ParsableArguments {
         var configuration = Runner.Configuration(worker: Runtime.workerName, width: workers)
         if let lease { configuration.lease = lease.duration }
         return configuration
+    }
+}
+
+extension Runtime {
+    /// Runs these jobs here, unless a server takes them first, and shows them to their end.
+    func follow(_ ids: [JobID], _ worker: WorkerOptions, handlers: [any JobHandler]) throws -> [JobRow] {
+        var configuration = worker.configuration
+        configuration.only = ids
+        let runner = Runner(queue, handlers: handlers, configuration)
+        // The jobs go back to the queue, so that the next command need not wait for their leases.
+        return try Signals.ending(after: { runner.stop(grace: .zero, patience: .seconds(3)) }) {
+            runner.start()
+            let display = ProgressDisplay()
+            do {
+                let rows = try runner.wait(for: ids, every: .milliseconds(500)) { display.show($0) }
+                display.finish(rows)
+                runner.stop()
+                return rows
+            } catch {
+                // The database has been away for long: nothing that the jobs still do can be written.
+                runner.stop(grace: .zero, patience: .seconds(2))
+                throw error
+            }
+        }
+    }
+
+    /// Writes jobs as `job list` does.
+    func list(_ jobs: [JobRow], as format: OutputFormat) throws {
+        let rows = try database.withConnection { connection in
+            try jobs.flatMap { try Listing.jobs.rows([nil, nil, $0.id.value, nil], in: connection) }
+        }
+        try Output.write(rows, of: .jobs, as: format)
     }
 }
 
@@ -176,26 +208,8 @@ struct SyncCommand: ParsableCommand {
                 Output.note("they run when `wireloom serve` takes them; add --wait to run them here")
                 return []
             }
-            var configuration = worker.configuration
-            configuration.only = ids
-            let runner = Runner(
-                runtime.queue,
-                handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)], configuration)
-            // The jobs go back to the queue, so that the next command need not wait for their leases.
-            return try Signals.ending(after: { runner.stop(grace: .zero, patience: .seconds(3)) }) {
-                runner.start()
-                let display = ProgressDisplay()
-                do {
-                    let rows = try runner.wait(for: ids, every: .milliseconds(500)) { display.show($0) }
-                    display.finish(rows)
-                    runner.stop()
-                    return rows
-                } catch {
-                    // The database has been away for long: nothing that the jobs still do can be written.
-                    runner.stop(grace: .zero, patience: .seconds(2))
-                    throw error
-                }
-            }
+            return try runtime.follow(
+                ids, worker, handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)])
         }
         if rows.contains(where: { $0.state == .failed || $0.state == .canceled }) { throw ExitCode(1) }
         if strict, rows.contains(where: { $0.state == .findings }) { throw ExitCode(1) }
@@ -209,10 +223,16 @@ struct ServeCommand: ParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var worker: WorkerOptions
+    @Option(help: "How many VMs are made and deleted at once here.") var vmWorkers = 8
+
+    func validate() throws {
+        if !(1...64).contains(vmWorkers) { throw ValidationError("--vm-workers is a number from 1 to 64") }
+    }
 
     func run() throws {
         let stop = DispatchSemaphore(value: 0)
-        try Runtime.with(options, maxConnections: worker.maxConnections) { runtime in
+        // Each VM's job has a connection of its own, and needs another where it allocates.
+        try Runtime.with(options, maxConnections: worker.maxConnections + 2 * vmWorkers) { runtime in
             try Signals.handing(to: { stop.signal() }) { try serve(runtime, until: stop) }
         }
     }
@@ -222,6 +242,10 @@ struct ServeCommand: ParsableCommand {
             runtime.queue,
             handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)],
             worker.configuration)
+        // Lanes of their own: VMs take minutes, and no sync waits for them.
+        var machineConfiguration = Runner.Configuration(worker: Runtime.workerName + "/vm", width: vmWorkers)
+        machineConfiguration.lease = worker.configuration.lease
+        let machines = Runner(runtime.queue, handlers: runtime.machineHandlers, machineConfiguration)
         let scheduler = Scheduler(runtime.queue)
         // The private PostgreSQL is nobody else's to look after; with a database that was given this does nothing.
         let watching = DispatchQueue(label: "wireloom.watch")
@@ -236,6 +260,7 @@ struct ServeCommand: ParsableCommand {
             watching.sync {}
         }
         runner.start()
+        machines.start()
         scheduler.start()
         let housekeeping = Housekeeping(database: runtime.database)
         housekeeping.start()
@@ -244,7 +269,12 @@ struct ServeCommand: ParsableCommand {
         stop.wait()
         Output.note("stopping: running jobs may finish")
         scheduler.stop()
-        if !runner.stop() {
+        // At once: what a VM's job has not done goes on where it is taken next.
+        let stopping = DispatchGroup()
+        DispatchQueue.global().async(group: stopping) { machines.stop(grace: .zero, patience: .seconds(10)) }
+        let isQuiet = runner.stop()
+        stopping.wait()
+        if !isQuiet {
             Output.note("a job did not stop in time; its lease will run out and it is queued again")
         }
     }

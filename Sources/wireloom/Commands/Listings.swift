@@ -140,7 +140,7 @@ struct PortGroupCommand: ParsableCommand {
 struct VMCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "vm", abstract: "Virtual machines and where their addresses belong.",
-        subcommands: [List.self, Show.self])
+        subcommands: [List.self, Show.self, Create.self, Delete.self])
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(

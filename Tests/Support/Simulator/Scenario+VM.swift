@@ -29,6 +29,11 @@ extension Scenario {
         package var extraConfig: [String: String]?
         package var adapters: [Adapter] = []
         package var guest: [GuestNIC] = []
+        /// "ubuntu64Guest"
+        package var guestID: String?
+        package var cpus: Int?
+        package var memoryMB: Int?
+        package var snapshots: [Snapshot]?
 
         var identity: String { id ?? name }
 
@@ -44,6 +49,16 @@ extension Scenario {
             self.init(
                 name, on: host, adapters: [Adapter(network, mac: mac)],
                 guest: addresses.isEmpty ? [] : [GuestNIC(addresses)])
+        }
+    }
+
+    package struct Snapshot: Encodable, Sendable {
+        package var name: String
+        package var snapshots: [Snapshot] = []
+
+        package init(_ name: String, _ snapshots: [Snapshot] = []) {
+            self.name = name
+            self.snapshots = snapshots
         }
     }
 

@@ -59,6 +59,8 @@ extension SimulatedVCenter {
         case delay(milliseconds: Int)
         /// The connection breaks after so many bytes of the answer.
         case cut(afterBytes: Int)
+        /// The connection breaks before the call is looked at.
+        case drop
         /// The answer is this fault: "NotAuthenticated", "InvalidCollectorVersion".
         case soap(String)
         /// This property of a VM is not readable.
@@ -84,6 +86,7 @@ extension SimulatedVCenter {
             var count: Int?
             var status, delayMS, cutAfterBytes: Int?
             var soapFault: String?
+            var drop: Bool?
             var missing: Missing?
         }
         var form = Form(method: method, count: count)
@@ -91,6 +94,7 @@ extension SimulatedVCenter {
         case .status(let status): form.status = status
         case .delay(let milliseconds): form.delayMS = milliseconds
         case .cut(let bytes): form.cutAfterBytes = bytes
+        case .drop: form.drop = true
         case .soap(let name): form.soapFault = name
         case .missing(let vm, let path, let fault):
             form.missing = Missing(vm: vm, path: path, fault: fault)
@@ -116,7 +120,7 @@ extension SimulatedVCenter {
         package var taskMS: Int?
         /// From power-on to running Tools.
         package var bootMS: Int?
-        /// "apply", or "ignore" as a guest without the packages for it does.
+        /// "apply"; "ignore" as a guest without the packages for it does; "fail".
         package var customization: String?
         /// Whether Tools come up at all.
         package var tools: Bool?
@@ -124,8 +128,43 @@ extension SimulatedVCenter {
         package var address: String?
         /// With what the next clone ends: "InsufficientResourcesFault".
         package var fault: String?
+        /// With what the next task of a method ends: ["PowerOnVM_Task": "NoCompatibleHost"].
+        package var faults: [String: String]?
+        /// Whether adapters are connected once the VM runs.
+        package var connected: Bool?
+        /// "obey", or "ignore" as a guest that hangs does.
+        package var shutdown: String?
 
-        package init() {}
+        package init(
+            taskMS: Int? = nil, bootMS: Int? = nil, customization: String? = nil, tools: Bool? = nil,
+            address: String? = nil, fault: String? = nil, faults: [String: String]? = nil, connected: Bool? = nil,
+            shutdown: String? = nil
+        ) {
+            self.taskMS = taskMS
+            self.bootMS = bootMS
+            self.customization = customization
+            self.tools = tools
+            self.address = address
+            self.fault = fault
+            self.faults = faults
+            self.connected = connected
+            self.shutdown = shutdown
+        }
+    }
+
+    /// The tasks that are running end at once.
+    package func finishTasks() throws {
+        try client.send("POST", "/tasks/finish")
+    }
+
+    /// Every task becomes unknown, as some minutes after its end; what runs goes on.
+    package func forgetTasks() throws {
+        try client.send("POST", "/tasks/forget")
+    }
+
+    /// The bodies of a method's requests as they were received, oldest first.
+    package func requests(of method: String) throws -> [String] {
+        try get("/requests/\(method)")
     }
 
     package func setProvisioning(_ provisioning: Provisioning) throws {
@@ -157,8 +196,11 @@ extension SimulatedVCenter {
     }
 
     /// The object ids, by name; a distributed switch is "DATACENTER/SWITCH", its port group "DATACENTER/SWITCH/GROUP".
+    /// A datacenter's VM folder has its name, those below are "DATACENTER/A/B"; a datastore is its datacenter's, a root
+    /// pool its host's.
     package struct Objects: Decodable, Sendable {
         package let hosts, vms, switches, portGroups, networks: [String: String]
+        package let datacenters, datastores, folders, pools: [String: String]
     }
 
     package func objects() throws -> Objects {

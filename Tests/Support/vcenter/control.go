@@ -68,11 +68,29 @@ func (c *control) answer(method, path string, body []byte) (interface{}, error) 
 	case "DELETE fault":
 		c.front.clearFaults()
 		return nil, nil
+	case "GET requests":
+		return c.front.requestsOf(rest), nil
+	case "DELETE requests":
+		c.front.forgetRequests()
+		return nil, nil
+	case "POST tasks":
+		switch rest {
+		case "finish":
+			return map[string]int{"ended": w.finishTasks()}, nil
+		case "forget":
+			w.forgetTasks()
+			return nil, nil
+		}
+		return nil, fmt.Errorf("tasks can finish or be forgotten: write /tasks/finish or /tasks/forget")
 	case "POST provisioning":
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		p := w.provision
+		p.Faults = copiedTexts(p.Faults)
 		if err := strict(body, &p); err != nil {
+			return nil, err
+		}
+		if err := p.check(); err != nil {
 			return nil, err
 		}
 		w.provision = p
@@ -284,14 +302,24 @@ func (c *control) objects() interface{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	list := struct {
-		Hosts      map[string]string `json:"hosts"`
+		Hosts map[string]string `json:"hosts"`
+		// By datacenter: itself, its datastore, its VM folder and those below, "DC/Prod/Web".
+		Datacenters map[string]string `json:"datacenters"`
+		Datastores  map[string]string `json:"datastores"`
+		Folders     map[string]string `json:"folders"`
+		// The root pool of each host's cluster, or of the host itself.
+		Pools      map[string]string `json:"pools"`
 		VMs        map[string]string `json:"vms"`
 		Switches   map[string]string `json:"switches"`
 		PortGroups map[string]string `json:"port_groups"`
 		Networks   map[string]string `json:"networks"`
-	}{map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}}
+	}{
+		map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{},
+		map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{},
+	}
 	for name, node := range w.hosts {
 		list.Hosts[name] = node.object.Self.Value
+		list.Pools[name] = node.pool.Self.Value
 	}
 	for id, m := range w.machines {
 		list.VMs[id] = m.Self.Value
@@ -303,6 +331,11 @@ func (c *control) objects() interface{} {
 		}
 	}
 	for dc, p := range w.datacenters {
+		list.Datacenters[dc], list.Datastores[dc] = p.object.Self.Value, p.datastore.Self.Value
+		list.Folders[dc] = p.object.VmFolder.Value
+		for path, folder := range p.folders {
+			list.Folders[dc+path] = folder.Self.Value
+		}
 		for name, n := range p.networks {
 			list.Networks[dc+"/"+name] = n.Reference().Value
 		}

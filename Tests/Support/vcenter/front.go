@@ -29,7 +29,14 @@ type front struct {
 	cleared chan struct{} // closed when nothing goes wrong any more
 	stats   stats
 	expired chan struct{} // closed when all sessions are ended
+
+	requests map[string][]string // the bodies received, by method
+	// Collectors with a filter that asks for guest.customizationInfo, which the simulator does not know.
+	customized map[string]bool
 }
+
+// keptRequests is how many bodies of one method are kept: the last ones.
+const keptRequests = 1000
 
 // fault is one thing that goes wrong. Count is how often; 0 is without end.
 type fault struct {
@@ -39,6 +46,7 @@ type fault struct {
 	DelayMS   int          `json:"delay_ms,omitempty"`
 	CutAfter  *int         `json:"cut_after_bytes,omitempty"`
 	SOAPFault string       `json:"soap_fault,omitempty"`
+	Drop      bool         `json:"drop,omitempty"`
 	Missing   *missingPart `json:"missing,omitempty"`
 }
 
@@ -72,6 +80,7 @@ func newStats() stats {
 func newFront(w *inventory) *front {
 	f := &front{
 		inventory: w, service: w.model.Service, stats: newStats(), cleared: make(chan struct{}), expired: make(chan struct{}),
+		requests: map[string][]string{}, customized: map[string]bool{},
 	}
 	f.service.RegisterSDK(simulator.Map)
 	return f
@@ -96,6 +105,7 @@ func (f *front) serveSDK(out http.ResponseWriter, in *http.Request) {
 		return
 	}
 	method, this := operation(request)
+	f.keep(method, request)
 	f.begin(method)
 	defer f.end(method)
 	broken, cleared := f.draw(method)
@@ -106,6 +116,9 @@ func (f *front) serveSDK(out http.ResponseWriter, in *http.Request) {
 		case <-in.Context().Done():
 			return
 		}
+	}
+	if broken.Drop {
+		panic(http.ErrAbortHandler) // before anything was done
 	}
 	if broken.Status != 0 {
 		out.Header().Set("Content-Type", "text/html")
@@ -123,7 +136,7 @@ func (f *front) serveSDK(out http.ResponseWriter, in *http.Request) {
 		return // the client is gone
 	}
 	f.count(method, answer.Code)
-	body := answer.Body.Bytes()
+	body := f.addCustomization(method, this, request, answer.Body.Bytes())
 	for _, m := range f.missing() {
 		body = hide(body, m.ref, m.path, m.fault)
 	}
@@ -326,13 +339,13 @@ func (f *front) resetStats() {
 
 func (f *front) addFault(x *fault) error {
 	kinds := 0
-	for _, given := range []bool{x.Status != 0, x.DelayMS != 0, x.CutAfter != nil, x.SOAPFault != "", x.Missing != nil} {
+	for _, given := range []bool{x.Status != 0, x.DelayMS != 0, x.CutAfter != nil, x.SOAPFault != "", x.Drop, x.Missing != nil} {
 		if given {
 			kinds++
 		}
 	}
 	if kinds != 1 {
-		return fmt.Errorf("a fault has one of status, delay_ms, cut_after_bytes, soap_fault, missing")
+		return fmt.Errorf("a fault has one of status, delay_ms, cut_after_bytes, soap_fault, drop, missing")
 	}
 	if x.Count == nil {
 		once := 1
@@ -348,6 +361,29 @@ func (f *front) addFault(x *fault) error {
 	defer f.mu.Unlock()
 	f.faults = append(f.faults, x)
 	return nil
+}
+
+// keep keeps a request's body as it came.
+func (f *front) keep(method string, body []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := append(f.requests[method], string(body))
+	if len(list) > keptRequests {
+		list = list[len(list)-keptRequests:]
+	}
+	f.requests[method] = list
+}
+
+func (f *front) requestsOf(method string) []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]string{}, f.requests[method]...)
+}
+
+func (f *front) forgetRequests() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.requests = map[string][]string{}
 }
 
 func (f *front) clearFaults() {
@@ -376,6 +412,8 @@ func (f *front) draw(method string) (fault, <-chan struct{}) {
 			drawn.CutAfter = x.CutAfter
 		case x.SOAPFault != "" && drawn.SOAPFault == "":
 			drawn.SOAPFault = x.SOAPFault
+		case x.Drop && !drawn.Drop:
+			drawn.Drop = true
 		default:
 			used = false
 		}
@@ -388,6 +426,68 @@ func (f *front) draw(method string) (fault, <-chan struct{}) {
 	}
 	f.faults = left
 	return drawn, f.cleared
+}
+
+const customizationPath = "guest.customizationInfo"
+
+var (
+	updatedMachine = regexp.MustCompile(`(?s)<(objectSet|objects)>(?:<kind>[a-z]+</kind>)?<obj type="VirtualMachine">([^<]*)</obj>.*?</(?:objectSet|objects)>`)
+	unknownToIt    = regexp.MustCompile(`(?s)<missingSet><path>guest\.customizationInfo</path>.*?</missingSet>`)
+)
+
+// addCustomization gives the answer guest.customizationInfo of the VMs in it, where the announced version has it and
+// it was asked for.
+func (f *front) addCustomization(method, this string, request, answer []byte) []byte {
+	w := f.inventory
+	if !knowsCustomization(w.want.Version) {
+		return answer
+	}
+	asks := bytes.Contains(request, []byte(customizationPath))
+	f.mu.Lock()
+	if method == "CreateFilter" && asks {
+		f.customized[this] = true
+	}
+	asks = asks || f.customized[this]
+	f.mu.Unlock()
+	if !asks || method != "WaitForUpdatesEx" && method != "RetrievePropertiesEx" {
+		return answer
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return updatedMachine.ReplaceAllFunc(answer, func(object []byte) []byte {
+		parts := updatedMachine.FindSubmatch(object)
+		object = unknownToIt.ReplaceAll(object, nil)
+		m := w.machines[w.machineRefs[types.ManagedObjectReference{Type: "VirtualMachine", Value: string(parts[2])}]]
+		if m == nil || m.custom.status == "" {
+			return object
+		}
+		val := `<val xsi:type="GuestInfoCustomizationInfo" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">` +
+			`<customizationStatus>` + m.custom.status + `</customizationStatus>`
+		for _, field := range [][2]string{{"startTime", m.custom.started}, {"endTime", m.custom.ended}, {"errorMsg", m.custom.message}} {
+			if field[1] != "" {
+				val += "<" + field[0] + ">" + field[1] + "</" + field[0] + ">"
+			}
+		}
+		property := "<propSet><name>" + customizationPath + "</name>" + val + "</val></propSet>"
+		if string(parts[1]) == "objectSet" {
+			property = "<changeSet><name>" + customizationPath + "</name><op>assign</op>" + val + "</val></changeSet>"
+		}
+		end := bytes.LastIndex(object, []byte("</"+string(parts[1])+">"))
+		return append(append(append([]byte{}, object[:end]...), property...), object[end:]...)
+	})
+}
+
+// knowsCustomization: since 7.0.2.
+func knowsCustomization(version string) bool {
+	for _, v := range apiVersions {
+		if v == apiVersion(version) {
+			return true
+		}
+		if v == "7.0.2.0" {
+			return false
+		}
+	}
+	return false
 }
 
 type hidden struct {

@@ -30,6 +30,8 @@ type inventory struct {
 	machines    map[string]*machine    // by vmSpec.ID
 	machineRefs map[types.ManagedObjectReference]string
 	provision   provisioning
+	running     map[types.ManagedObjectReference]chan struct{} // tasks that take their time; closed: they end now
+	tasks       []types.ManagedObjectReference                 // every task that was started
 	nextHostVM  int
 }
 
@@ -61,6 +63,7 @@ func newInventory(s *scenario) (*inventory, error) {
 		machines:    map[string]*machine{},
 		machineRefs: map[types.ManagedObjectReference]string{},
 		provision:   defaultProvisioning(),
+		running:     map[types.ManagedObjectReference]chan struct{}{},
 	}
 	w.model = simulator.VPX()
 	if s.isESXi() {

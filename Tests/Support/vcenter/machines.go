@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
@@ -19,6 +20,13 @@ type machine struct {
 	spec      *vmSpec
 	place     *place
 	pending   *types.CustomizationSpec
+	custom    customizationInfo
+	busy      bool // a task of it is running
+}
+
+// customizationInfo is the guest's own report of its customization; the simulator's GuestInfo is too old for it.
+type customizationInfo struct {
+	status, started, ended, message string
 }
 
 // Lock makes the simulator hold the inventory's lock while it reads or calls a VM.
@@ -41,7 +49,8 @@ var machinePaths = []string{
 	"name", "parent", "config.name", "config.uuid", "config.instanceUuid", "config.template", "config.annotation",
 	"config.hardware.device", "config.managedBy", "config.extraConfig", "runtime.host", "runtime.powerState",
 	"runtime.connectionState", "guest.net", "guest.ipStack", "guest.toolsRunningStatus", "guest.toolsStatus",
-	"guest.hostName", "guest.ipAddress", "guest.guestState", "network", "resourcePool", "summary.config.name",
+	"guest.hostName", "guest.ipAddress", "guest.guestState", "network", "resourcePool", "snapshot",
+	"config.hardware.numCPU", "config.hardware.memoryMB", "guest.guestFamily", "summary.config.name",
 	"summary.config.uuid", "summary.config.instanceUuid", "summary.config.template", "summary.runtime.host",
 	"summary.runtime.powerState", "summary.runtime.connectionState", "summary.guest.ipAddress",
 	"summary.guest.hostName", "summary.guest.toolsRunningStatus",
@@ -144,14 +153,15 @@ func (w *inventory) writeMachine(m *machine, spec *vmSpec, node *hostNode) {
 	if !spec.Inaccessible {
 		m.Config = configInfo(spec, path, devices)
 	}
-	m.Snapshot = nil
+	m.Snapshot = snapshotInfo(m, spec.Snapshots)
 	summary := m.Summary
 	summary.Runtime = m.Runtime
 	summary.OverallStatus = types.ManagedEntityStatusGreen
 	summary.Config = types.VirtualMachineConfigSummary{
-		Name: spec.Name, Template: spec.Template, VmPathName: path, MemorySizeMB: 2048, NumCpu: 2,
+		Name: spec.Name, Template: spec.Template, VmPathName: path,
+		MemorySizeMB: int32(spec.MemoryMB), NumCpu: spec.CPUs,
 		NumEthernetCards: int32(len(spec.Adapters)), NumVirtualDisks: 1, Uuid: spec.UUID,
-		InstanceUuid: spec.InstanceUUID, GuestId: guestID, GuestFullName: guestFullName,
+		InstanceUuid: spec.InstanceUUID, GuestId: spec.GuestID, GuestFullName: guestFullName(spec.GuestID),
 	}
 	summary.Guest = &types.VirtualMachineGuestSummary{
 		GuestId: m.Guest.GuestId, GuestFullName: m.Guest.GuestFullName, ToolsStatus: m.Guest.ToolsStatus,
@@ -160,10 +170,43 @@ func (w *inventory) writeMachine(m *machine, spec *vmSpec, node *hostNode) {
 	m.Summary = summary
 }
 
-const (
-	guestID       = "otherGuest64"
-	guestFullName = "Other (64-bit)"
-)
+func guestFullName(id string) string {
+	if id == "otherGuest64" {
+		return "Other (64-bit)"
+	}
+	return strings.TrimSuffix(id, "Guest")
+}
+
+// guestFamily is what Tools say of it.
+func guestFamily(id string) string {
+	if strings.HasPrefix(id, "win") {
+		return "windowsGuest"
+	}
+	return "linuxGuest"
+}
+
+func snapshotInfo(m *machine, list []snapshot) *types.VirtualMachineSnapshotInfo {
+	if len(list) == 0 {
+		return nil
+	}
+	info := &types.VirtualMachineSnapshotInfo{}
+	n := 0
+	var tree func([]snapshot) []types.VirtualMachineSnapshotTree
+	tree = func(list []snapshot) (trees []types.VirtualMachineSnapshotTree) {
+		for _, s := range list {
+			n++
+			ref := types.ManagedObjectReference{Type: "VirtualMachineSnapshot", Value: fmt.Sprintf("snapshot-%s-%d", m.Self.Value, n)}
+			info.CurrentSnapshot = &ref
+			trees = append(trees, types.VirtualMachineSnapshotTree{
+				Snapshot: ref, Vm: m.Self, Name: s.Name, Id: int32(n), State: types.VirtualMachinePowerStatePoweredOff,
+				CreateTime: time.Date(2024, 1, 9, 6, 30, 0, 0, time.UTC), ChildSnapshotList: tree(s.Snapshots),
+			})
+		}
+		return trees
+	}
+	info.RootSnapshotList = tree(list)
+	return info
+}
 
 var allocation = types.DefaultResourceConfigSpec()
 
@@ -171,11 +214,13 @@ func configInfo(spec *vmSpec, path string, devices []types.BaseVirtualDevice) *t
 	created := time.Date(2023, 9, 4, 10, 0, 0, 0, time.UTC)
 	config := &types.VirtualMachineConfigInfo{
 		ChangeVersion: created.Format(time.RFC3339Nano), Modified: created, CreateDate: &created,
-		Name: spec.Name, GuestFullName: guestFullName, GuestId: guestID, Version: "vmx-15",
+		Name: spec.Name, GuestFullName: guestFullName(spec.GuestID), GuestId: spec.GuestID, Version: "vmx-15",
 		Uuid: spec.UUID, InstanceUuid: spec.InstanceUUID, Template: spec.Template, Annotation: spec.Annotation,
-		Files:    types.VirtualMachineFileInfo{VmPathName: path},
-		Tools:    &types.ToolsConfigInfo{},
-		Hardware: types.VirtualHardware{NumCPU: 2, NumCoresPerSocket: 1, MemoryMB: 2048, Device: devices},
+		Files: types.VirtualMachineFileInfo{VmPathName: path},
+		Tools: &types.ToolsConfigInfo{},
+		Hardware: types.VirtualHardware{
+			NumCPU: spec.CPUs, NumCoresPerSocket: 1, MemoryMB: int32(spec.MemoryMB), Device: devices,
+		},
 		Firmware: "efi", CpuAllocation: &allocation.CpuAllocation, MemoryAllocation: &allocation.MemoryAllocation,
 		BootOptions: &types.VirtualMachineBootOptions{},
 	}
@@ -307,14 +352,18 @@ func (w *inventory) guest(spec *vmSpec) *types.GuestInfo {
 	on := spec.Power == "on"
 	g := &types.GuestInfo{
 		ToolsStatus: toolsStates[spec.Tools], ToolsRunningStatus: "guestToolsNotRunning", ToolsVersion: "12352",
-		GuestState: "notRunning", GuestOperationsReady: types.NewBool(false),
+		ToolsVersionStatus2: "guestToolsUnmanaged",
+		GuestState:          "notRunning", GuestOperationsReady: types.NewBool(false),
+	}
+	if spec.Tools == "not_installed" {
+		g.ToolsVersion, g.ToolsVersionStatus2 = "0", "guestToolsNotInstalled"
 	}
 	if on {
 		g.GuestState = "running"
 	}
 	if on && spec.Tools == "running" {
 		g.ToolsRunningStatus = "guestToolsRunning"
-		g.GuestId, g.GuestFamily, g.GuestFullName = guestID, "linuxGuest", guestFullName
+		g.GuestId, g.GuestFamily, g.GuestFullName = spec.GuestID, guestFamily(spec.GuestID), guestFullName(spec.GuestID)
 		g.HostName = spec.HostName
 		if g.HostName == "" {
 			g.HostName = spec.Name

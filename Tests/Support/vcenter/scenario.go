@@ -187,6 +187,16 @@ type vmSpec struct {
 	ExtraConfig    map[string]string `json:"extra_config,omitempty"`
 	Adapters       []adapter         `json:"adapters,omitempty"`
 	Guest          []guestNIC        `json:"guest,omitempty"`
+	GuestID        string            `json:"guest_id,omitempty"`
+	CPUs           int32             `json:"cpus,omitempty"`
+	MemoryMB       int64             `json:"memory_mb,omitempty"`
+	Snapshots      []snapshot        `json:"snapshots,omitempty"`
+}
+
+// snapshot of a VM; the last one of the tree is the current one.
+type snapshot struct {
+	Name      string     `json:"name"`
+	Snapshots []snapshot `json:"snapshots,omitempty"`
 }
 
 type adapter struct {
@@ -462,6 +472,13 @@ func (s *scenario) completeVM(v *vmSpec) {
 	fill(&v.Power, map[bool]string{true: "off", false: "on"}[v.Template])
 	fill(&v.Connection, map[bool]string{true: "inaccessible", false: "connected"}[v.Inaccessible])
 	fill(&v.Tools, map[bool]string{true: "running", false: "not_running"}[v.Power == "on"])
+	fill(&v.GuestID, "otherGuest64")
+	if v.CPUs == 0 {
+		v.CPUs = 2
+	}
+	if v.MemoryMB == 0 {
+		v.MemoryMB = 2048
+	}
 	for i := range v.Adapters {
 		a := &v.Adapters[i]
 		if a.Key == 0 {

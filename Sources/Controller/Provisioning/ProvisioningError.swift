@@ -1,0 +1,43 @@
+internal import Topology
+
+/// Why a VM was not made or deleted, in a sentence for the operator.
+package struct ProvisioningError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable, CaseIterable {
+        /// What was asked cannot be, whatever the inventory is.
+        case invalid
+        case notFound = "not_found"
+        case ambiguousName = "ambiguous_name"
+        /// The template is none that this can be made from.
+        case template
+        /// No host has a port group for every adapter.
+        case noHost = "no_host"
+        /// The key was used for another request, or its VM failed.
+        case key
+        /// A rule forbids it.
+        case refused
+        /// A step went wrong; the message names it.
+        case failed
+        /// A step took longer than it may.
+        case timedOut = "timed_out"
+        /// The guest has another address than it was given.
+        case otherAddress = "other_address"
+    }
+
+    package let code: Code
+    package let detail: String
+    /// The vSphere fault's type where one stood in the way.
+    package let fault: String?
+
+    package init(_ code: Code, _ detail: String, fault: String? = nil) {
+        self.code = code
+        self.detail = detail
+        self.fault = fault
+    }
+
+    package var description: String { detail }
+
+    init(_ refusal: NoAttachment, of name: String) {
+        let hint = refusal.fix.isEmpty ? "" : "; see: " + refusal.fix.split(separator: "\n").joined(separator: ", ")
+        self.init(.noHost, "VM \(name) finds no place: \(refusal.sentence)\(hint)")
+    }
+}
