@@ -42,6 +42,9 @@ struct VMCreation {
             // The database may well be back in a moment; what it was told last stands.
             case let error as DatabaseError where error.mayPass:
                 throw JobPostponement(work.postponement, message: error.detail)
+            // Others were faster in a subnet that is nearly full: it is not known yet whether anything is left.
+            case let error as NetworkError where error.code == .busy:
+                throw JobPostponement(work.pace.first, message: error.detail)
             default: break
             }
             let reason: VMFailure =
@@ -467,8 +470,16 @@ struct VMCreation {
             try log.mark(.release)
         }
         if !present.poweredOn {
-            // Free at once: nobody need wait for the next one who allocates. That also ends it, should this fail.
-            for subnet in subnets { try? SubnetTable.settle(subnet, in: connection) }
+            // Free at once: nobody need wait for the next one who allocates.
+            do {
+                for subnet in subnets.sorted() { try SubnetTable.settle(subnet, in: connection) }
+            } catch {
+                context.log(
+                    .info, code: "not_settled", subject: row.name,
+                    message:
+                        "the addresses are let go of, and free with the next allocation: \(VMFailure(error, title: title).message)"
+                )
+            }
         }
         return message
     }
