@@ -29,19 +29,22 @@ package enum InventoryMerge {
             "DELETE FROM vm_written WHERE account_id = $1::bigint AND at < now() - interval '1 day'", account)
     }
 
+    /// In this order: what a row refers to is merged before it.
+    package static let statements = [
+        Queries.mergeHost, Queries.missHost,
+        Queries.mergePNIC, Queries.prunePNIC,
+        Queries.mergeSwitch, Queries.mergePortgroup, Queries.prunePortgroup,
+        Queries.mergeSwitchHost, Queries.pruneSwitchHost, Queries.pruneSwitch,
+        Queries.relinkVM, Queries.mergeVM, Queries.missVM,
+        Queries.mergeNIC, Queries.missNIC,
+        Queries.mergeNICAddress, Queries.missNICAddress,
+    ]
+
     /// Runs inside the sync's final transaction; the staging tables are this connection's.
     ///
     /// - Returns: how many rows were written.
     package static func apply(account: Int64, in connection: Connection) throws -> Int {
-        try [
-            Queries.mergeHost, Queries.missHost,
-            Queries.mergePNIC, Queries.prunePNIC,
-            Queries.mergeSwitch, Queries.mergePortgroup, Queries.prunePortgroup,
-            Queries.mergeSwitchHost, Queries.pruneSwitchHost, Queries.pruneSwitch,
-            Queries.relinkVM, Queries.mergeVM, Queries.missVM,
-            Queries.mergeNIC, Queries.missNIC,
-            Queries.mergeNICAddress, Queries.missNICAddress,
-        ].reduce(0) { try $0 + connection.execute($1, account) }
+        try statements.reduce(0) { try $0 + connection.execute($1, account) }
     }
 
     /// Tells the planner of what a sync has written, where that is much: until the server does so by itself, about a minute

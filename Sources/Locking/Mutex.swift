@@ -3,6 +3,7 @@
 #if THREAD_SANITIZER
     internal import Glibc
 
+    /// `@unchecked Sendable`: `value` is touched only while `handle` is locked.
     package final class Mutex<Value>: @unchecked Sendable {
         private var value: Value
         private let handle = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)

@@ -85,14 +85,20 @@ struct VMSyncTests {
         }
     }
 
-    @Test("a sync that sees a half-made VM places its address by the VM, and the job ends as if there had been none")
-    func seesHalfMade() throws {
-        let world = try MachineWorld()
+    /// web-1 is being made, and its job is held where it would place it.
+    private func halfMade(in world: MachineWorld) throws -> (Brake, Runner, [VMService.Order]) {
         let brake = try Brake(world, on: "vm_step", when: "NEW.step = 'place'")
         let orders = try world.machines.create(world.request("web-1", "servers"), names: ["web-1"])
         let runner = world.runner(orders.map(\.job))
         runner.start()
         try brake.awaitHeld()
+        return (brake, runner, orders)
+    }
+
+    @Test("a sync that sees a half-made VM places its address by the VM, and the job ends as if there had been none")
+    func seesHalfMade() throws {
+        let world = try MachineWorld()
+        let (brake, runner, orders) = try halfMade(in: world)
         #expect(try world.addresses().contains("10.20.0.128 held VM web-1 (job \(orders[0].job))"))
         // A person cannot let go of what a job holds.
         let refused = #expect(throws: NetworkError.self) {
@@ -223,11 +229,7 @@ struct VMSyncTests {
     @Test("a network that is changed while a VM is made fails it, and nothing stays behind")
     func networkChanged() throws {
         let world = try MachineWorld()
-        let brake = try Brake(world, on: "vm_step", when: "NEW.step = 'place'")
-        let orders = try world.machines.create(world.request("web-1", "servers"), names: ["web-1"])
-        let runner = world.runner(orders.map(\.job))
-        runner.start()
-        try brake.awaitHeld()
+        let (brake, runner, orders) = try halfMade(in: world)
         try world.sandbox.networks.createWire(name: "depot", site: nil)
         _ = try world.sandbox.networks.link(switch: "dvs", account: "one", host: nil, toWire: "depot", native: .one)
         brake.release()

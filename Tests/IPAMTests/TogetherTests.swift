@@ -3,6 +3,7 @@ import Dispatch
 import Foundation
 import Locking
 import Postgres
+import SQL
 import Support
 import Testing
 
@@ -117,6 +118,85 @@ import Testing
         try network.due()
         try network.settle()
         #expect(try allocator.allocate(AllocationRequest(subnet: "net", owner: "late")).addresses == [network.ip(17)])
+    }
+
+    @Test("a search begins where the last one ended for a moment, counted from the last that began at the beginning")
+    func trails() throws {
+        let network = try Network()
+        try network.subnet(pools: [10...19])
+        let pool = try network.change { try PoolTable.pools(of: $0.id, in: $1)[0] }
+        let (frontier, other) = (Frontier(pool: pool, isUpper: false), Frontier(pool: pool, isUpper: true))
+        let trails = Trails()
+        let now = ContinuousClock.now
+        #expect(trails.start(of: frontier, at: now) == nil)
+        // What did not begin at the beginning says nothing of it.
+        trails.note(network.ip(11), of: frontier, isWhole: false, at: now)
+        #expect(trails.start(of: frontier, at: now) == nil)
+        trails.note(network.ip(12), of: frontier, isWhole: true, at: now)
+        trails.note(network.ip(14), of: frontier, isWhole: false, at: now + .milliseconds(90))
+        #expect(trails.start(of: frontier, at: now + .milliseconds(99)) == network.ip(14))
+        #expect(trails.start(of: other, at: now) == nil)
+        #expect(trails.start(of: frontier, at: now + .milliseconds(100)) == nil)
+        trails.note(network.ip(15), of: frontier, isWhole: true, at: now)
+        trails.forget(frontier)
+        #expect(trails.start(of: frontier, at: now) == nil)
+    }
+
+    // MARK: The statements
+
+    @Test("allocating and extending read no table of addresses, and are not planned anew for each call")
+    func plans() throws {
+        let network = try Network()
+        try network.subnet(bits: 16, pools: [10...60_000])
+        for _ in 0..<4 { try network.allocate(AllocationRequest.largestBatch) }
+        try network.sql("ANALYZE")
+        try network.database.withConnection { connection in
+            let pool: Int64 = try connection.query("SELECT id FROM pool")[0].get(0)
+            for (text, types, values) in [
+                (Queries.extendPool, "bigint, bigint, boolean", "\(pool), 256, false"),
+                (
+                    Allocator.fewUp, "bigint, int, text[], timestamptz[], bigint, text, text, int, inet",
+                    "\(pool), 7, '{a}', '{NULL}', NULL, 'me', NULL, 1, NULL"
+                ),
+                (
+                    Allocator.fewDown, "bigint, int, text[], timestamptz[], bigint, text, text, int, inet",
+                    "\(pool), 7, '{a}', '{NULL}', NULL, 'me', NULL, 1, NULL"
+                ),
+            ] {
+                try connection.script("PREPARE it (\(types)) AS \(text)")
+                for mode in ["force_custom_plan", "force_generic_plan"] {
+                    try connection.script("SET plan_cache_mode = \(mode)")
+                    let plan = try connection.query("EXPLAIN EXECUTE it (\(values))").map {
+                        try $0.get(0, as: String.self)
+                    }.joined(separator: "\n")
+                    #expect(!plan.contains("Seq Scan on address"), "\(mode):\n\(plan)")
+                }
+                try connection.script("RESET plan_cache_mode; DEALLOCATE it")
+            }
+        }
+        let allocator = network.allocator
+        try network.database.withConnection { connection in
+            for _ in 0..<8 {
+                _ = try connection.query(
+                    Allocator.fewUp, connection.query("SELECT id FROM pool")[0].get(0, as: Int64.self), 1, ["me"],
+                    [nil as Timestamp?], nil as Int64?, allocator.actor.name, allocator.actor.origin, 1,
+                    nil as IPAddress?)
+            }
+            // The first five are planned for their values, as always.
+            let kept: Int64 = try connection.query(
+                "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '-- Takes%'")[0].get(0)
+            #expect(kept == 3)
+        }
+    }
+
+    @Test("the planner is told of no fewer rows than the largest batch has")
+    func limits() {
+        for text in [Queries.allocateUp, Queries.allocateDown] {
+            #expect(text.contains("LIMIT \(AllocationRequest.largestBatch)\n"))
+        }
+        for text in [Allocator.fewUp, Allocator.fewDown] {
+            #expect(text.contains("LIMIT \(Allocator.mostTogether)\n"))
+        }
     }
 
     @Test("an error of the one who serves is each one's, in the words that it would have alone")

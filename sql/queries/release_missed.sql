@@ -5,8 +5,8 @@ WITH gone AS (
     SELECT a.account_id, a.owner, a.owner_id, a.device, a.ip
     FROM nic_address a
     JOIN account c ON c.id = a.account_id
-    LEFT JOIN vm v ON a.owner = 'vm' AND v.account_id = a.account_id AND v.id = a.owner_id
-    WHERE a.account_id = $1::bigint AND (a.missed >= 2 OR v.template OR a.ip <<= ANY (c.ignored::inet[]))
+    WHERE a.account_id = $1::bigint AND (a.missed >= 2 OR a.ip <<= ANY (c.ignored::inet[])
+        OR (a.owner = 'vm' AND a.owner_id IN (SELECT v.id FROM vm v WHERE v.account_id = $1 AND v.template)))
     RETURNING account_id, owner, owner_id, device, ip
 )
 INSERT INTO released (subnet_id, ip, account_id, owner, owner_id, device)

@@ -127,16 +127,24 @@ final class Trails: Sendable {
     private let trails = Mutex<[Frontier: Trail]>([:])
 
     /// - Returns: `nil` where the search has to begin at the beginning.
-    func start(of frontier: Frontier) -> IPAddress? {
+    func start(of frontier: Frontier, at now: ContinuousClock.Instant = .now) -> IPAddress? {
         trails.withLock { trails in
-            trails[frontier].flatMap { .now - $0.since < Self.age ? $0.end : nil }
+            trails[frontier].flatMap { now - $0.since < Self.age ? $0.end : nil }
         }
     }
 
     /// - Parameter isWhole: whether the search began at the beginning.
-    func note(_ end: IPAddress, of frontier: Frontier, isWhole: Bool) {
+    func note(
+        _ end: IPAddress, of frontier: Frontier, isWhole: Bool, at now: ContinuousClock.Instant = .now
+    ) {
         trails.withLock { trails in
-            if isWhole { trails[frontier] = Trail(end: end, since: .now) } else { trails[frontier]?.end = end }
+            guard isWhole else {
+                trails[frontier]?.end = end
+                return
+            }
+            // With them go those of pools that are no more.
+            trails = trails.filter { now - $0.value.since < Self.age }
+            trails[frontier] = Trail(end: end, since: now)
         }
     }
 

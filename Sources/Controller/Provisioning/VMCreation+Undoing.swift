@@ -1,0 +1,160 @@
+internal import Addressing
+internal import IPAM
+internal import Jobs
+internal import Postgres
+internal import SQL
+internal import VSphere
+
+/// The way back: what was made is removed, and what was held is let go of, in that order.
+extension VMCreation {
+    /// What is left of the VM.
+    private enum Remains {
+        case absent
+        case kept(String)
+    }
+
+    /// Takes back what was done, and fails the job; postpones it where that cannot be done now.
+    func undo(_ failure: VMFailure) throws -> Never {
+        try fenced { try VMRequestTable.setError(failure, of: row.id, in: connection) }
+        let present = try reread()
+        let remains = try postponing { try remove(present) }
+        let failure: VMFailure
+        switch remains {
+        case .absent: failure = try release(present)
+        case .kept(let vm): failure = try postponing { try keep(vm, present) }
+        }
+        throw JobFailure(code: failure.code, message: failure.message)
+    }
+
+    func fenced(_ body: () throws -> Void) throws {
+        try connection.transaction {
+            try context.lock(in: connection)
+            try body()
+        }
+    }
+
+    private func reread() throws -> VMRequestRow {
+        guard let present = try VMRequestTable.row(row.id, in: connection) else {
+            throw JobFailure(code: "account_gone", message: "\(title): its account was removed while it was being made")
+        }
+        return present
+    }
+
+    private func postponing<T>(_ body: () throws -> T) throws -> T {
+        do {
+            return try body()
+        } catch {
+            try work.checkStop()
+            if let error = error as? JobError, error.code == .lostLease { throw error }
+            let failure = VMFailure(error, title: title)
+            let delay = work.postponement
+            context.log(
+                .warning, code: "not_undone", subject: row.name,
+                message:
+                    "what was made of VM \(row.name) cannot be removed now, which is tried again in \(delay.words): "
+                    + failure.message)
+            throw JobPostponement(delay, message: failure.message)
+        }
+    }
+
+    private func remove(_ present: VMRequestRow) throws -> Remains {
+        let clone = try log.entry(.clone)
+        // Nothing was ever asked of the server.
+        guard let clone else { return .absent }
+        let limit = row.request.timeout(of: .destroy)
+        try log.begin(.destroy)
+        let remains = try work.server(.destroy, within: limit, isUndoing: true) { hypervisor, deadline -> Remains in
+            guard let vm = try findRemains(clone, hypervisor, deadline) else { return .absent }
+            if row.request.keeps { return .kept(vm) }
+            try VMRemoval(work: work).remove(vm, instanceUUID: row.instanceUUID, hypervisor, until: deadline)
+            return .absent
+        }
+        try log.end(.destroy)
+        return remains
+    }
+
+    /// What may have become of a clone that was begun.
+    private func findRemains(
+        _ clone: VMStepLog.Entry, _ hypervisor: any Hypervisor, _ deadline: ContinuousClock.Instant
+    ) throws -> String? {
+        if !clone.isDone, let task = clone.detail.task {
+            try end(task, hypervisor, deadline)
+        }
+        let settled = ContinuousClock.now + work.pace.settle
+        while true {
+            try work.checkStop()
+            if let id = try findOwn(hypervisor) { return id }
+            // A call whose answer was lost may still be on its way to becoming a VM.
+            guard !clone.isDone, clone.detail.task == nil, ContinuousClock.now < settled else { return nil }
+            work.wait(work.pace.first, isUndoing: true)
+        }
+    }
+
+    /// However it ends, afterwards it is known what there is.
+    private func end(_ task: String, _ hypervisor: any Hypervisor, _ deadline: ContinuousClock.Instant) throws {
+        func isOver(_ error: VSphereError) -> Bool { error.code == .taskForgotten || error.faultKind != nil }
+        // One that cannot be ended is waited for.
+        do { try hypervisor.cancel(task) } catch let error as VSphereError where isOver(error) {}
+        do { try work.follow(task, .clone, hypervisor, until: deadline) } catch let error as VSphereError
+            where isOver(error)
+        {}
+    }
+
+    private func release(_ present: VMRequestRow) throws -> VMFailure {
+        let isCanceled = present.errorCode == "canceled"
+        var message = VMFailure(code: present.errorCode ?? "failed", message: present.error ?? "\(title): it failed")
+        var subnets: Set<Int64> = []
+        try work.final {
+            try actor.declare(in: connection)
+            // First of all: whoever allocates for it just now is done afterwards, and what it was given is seen.
+            try VMRequestTable.lock(row.id, in: connection)
+            try work.forgetAll(of: present.vm, instanceUUID: row.instanceUUID)
+            let released = try connection.query(Queries.releaseVMHolds, row.id, present.poweredOn)
+            subnets = Set(try released.map { try $0.get(0, as: Int64.self) })
+            let words = try released.map { try $0.get(1, as: IPAddress.self).description }.sorted().joined(
+                separator: " and ")
+            message = message.followed(by: try consequence(present, words))
+            try VMRequestTable.end(row.id, as: isCanceled ? .canceled : .failed, error: message, in: connection)
+            try log.mark(.release)
+        }
+        if !present.poweredOn {
+            // Free at once: nobody need wait for the next one who allocates.
+            do {
+                for subnet in subnets.sorted() { try SubnetTable.settle(subnet, in: connection) }
+            } catch {
+                context.log(
+                    .info, code: "not_settled", subject: row.name,
+                    message:
+                        "the addresses are let go of, and free with the next allocation: \(VMFailure(error, title: title).message)"
+                )
+            }
+        }
+        return message
+    }
+
+    private func consequence(_ present: VMRequestRow, _ addresses: String) throws -> String {
+        let start =
+            present.vm != nil
+            ? "the VM is removed again" : try log.entry(.clone) == nil ? "nothing was made" : "nothing is left of it"
+        if addresses.isEmpty { return start }
+        return present.poweredOn
+            ? "\(start), and \(addresses) is in quarantine" : "\(start), and \(addresses) is free again"
+    }
+
+    /// The VM stays, and its addresses with it.
+    private func keep(_ vm: String, _ present: VMRequestRow) throws -> VMFailure {
+        guard let plan = present.plan else { throw ProvisioningError(.failed, "\(title): it has no plan") }
+        try stage(vm, isUndoing: true)
+        let message = VMFailure(code: present.errorCode ?? "failed", message: present.error ?? "\(title): it failed")
+            .followed(
+                by:
+                    "the VM stays, as you asked, with \(plan.addressWords); to remove it: wireloom vm delete \(row.name)"
+            )
+        try work.final {
+            try register(vm, plan)
+            try VMRequestTable.setVM(vm, of: row.id, in: connection)
+            try VMRequestTable.end(row.id, as: .kept, error: message, in: connection)
+        }
+        return message
+    }
+}
