@@ -144,14 +144,16 @@ import Testing
 
     // MARK: The statements
 
-    @Test("allocating and extending read no table of addresses, and are not planned anew for each call")
+    @Test("neither allocating nor extending reads the table of addresses, whichever way it is planned")
     func plans() throws {
         let network = try Network()
         try network.subnet(bits: 16, pools: [10...60_000])
         for _ in 0..<4 { try network.allocate(AllocationRequest.largestBatch) }
-        try network.sql("ANALYZE")
+        let pool = try network.change { try PoolTable.pools(of: $0.id, in: $1)[0].id }
         try network.database.withConnection { connection in
-            let pool: Int64 = try connection.query("SELECT id FROM pool")[0].get(0)
+            // Many free ones: what a planner cannot know the number of, it takes for a tenth of them.
+            for _ in 0..<20 { try connection.execute(Queries.extendPool, pool, 256, false) }
+            try connection.script("ANALYZE")
             for (text, types, values) in [
                 (Queries.extendPool, "bigint, bigint, boolean", "\(pool), 256, false"),
                 (
@@ -173,19 +175,6 @@ import Testing
                 }
                 try connection.script("RESET plan_cache_mode; DEALLOCATE it")
             }
-        }
-        let allocator = network.allocator
-        try network.database.withConnection { connection in
-            for _ in 0..<8 {
-                _ = try connection.query(
-                    Allocator.fewUp, connection.query("SELECT id FROM pool")[0].get(0, as: Int64.self), 1, ["me"],
-                    [nil as Timestamp?], nil as Int64?, allocator.actor.name, allocator.actor.origin, 1,
-                    nil as IPAddress?)
-            }
-            // The first five are planned for their values, as always.
-            let kept: Int64 = try connection.query(
-                "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE '-- Takes%'")[0].get(0)
-            #expect(kept == 3)
         }
     }
 
