@@ -13,6 +13,7 @@ package enum Queries {
     package static let attach = SQLFiles.text(PackageResources.attach_sql)
     package static let breaker = SQLFiles.text(PackageResources.breaker_sql)
     package static let decideHolders = SQLFiles.text(PackageResources.decide_holders_sql)
+    package static let detachNIC = SQLFiles.text(PackageResources.detach_nic_sql)
     package static let dropAddresses = SQLFiles.text(PackageResources.drop_addresses_sql)
     package static let dropPassedOn = SQLFiles.text(PackageResources.drop_passed_on_sql)
     package static let endAllocations = SQLFiles.text(PackageResources.end_allocations_sql)
@@ -48,6 +49,7 @@ package enum Queries {
     package static let removeVanishedHost = SQLFiles.text(PackageResources.remove_vanished_host_sql)
     package static let removeVanishedNIC = SQLFiles.text(PackageResources.remove_vanished_nic_sql)
     package static let removeVanishedVM = SQLFiles.text(PackageResources.remove_vanished_vm_sql)
+    package static let settledVMs = SQLFiles.text(PackageResources.settled_vms_sql)
     package static let subnetsToLock = SQLFiles.text(PackageResources.subnets_to_lock_sql)
     package static let touchAccount = SQLFiles.text(PackageResources.touch_account_sql)
     package static let touchPrefix = SQLFiles.text(PackageResources.touch_prefix_sql)
@@ -69,6 +71,7 @@ package enum Queries {
         ("attach", attach),
         ("breaker", breaker),
         ("decide_holders", decideHolders),
+        ("detach_nic", detachNIC),
         ("drop_addresses", dropAddresses),
         ("drop_passed_on", dropPassedOn),
         ("end_allocations", endAllocations),
@@ -104,6 +107,7 @@ package enum Queries {
         ("remove_vanished_host", removeVanishedHost),
         ("remove_vanished_nic", removeVanishedNIC),
         ("remove_vanished_vm", removeVanishedVM),
+        ("settled_vms", settledVMs),
         ("subnets_to_lock", subnetsToLock),
         ("touch_account", touchAccount),
         ("touch_prefix", touchPrefix),

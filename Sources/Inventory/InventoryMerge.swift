@@ -36,7 +36,7 @@ package enum InventoryMerge {
         Queries.mergeSwitch, Queries.mergePortgroup, Queries.prunePortgroup,
         Queries.mergeSwitchHost, Queries.pruneSwitchHost, Queries.pruneSwitch,
         Queries.relinkVM, Queries.mergeVM, Queries.missVM,
-        Queries.mergeNIC, Queries.missNIC,
+        Queries.mergeNIC, Queries.missNIC, Queries.detachNIC,
         Queries.mergeNICAddress, Queries.missNICAddress,
     ]
 

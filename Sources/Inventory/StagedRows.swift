@@ -178,3 +178,36 @@ package struct StagedNIC: Sendable {
         self.isManagement = isManagement
     }
 }
+
+/// An address that an adapter reports.
+package struct StagedAddress: Sendable {
+    package var owner: NICOwner
+    package var ownerID: String
+    /// A VM adapter's device key, or `vmk0`.
+    package var device: String
+    package var ip: IPAddress
+    /// `nil` where the adapter does not tell.
+    package var prefixLength: Int?
+    /// Whether it is reported of now, not of when the adapter was last heard of.
+    package var live: Bool
+    package init(owner: NICOwner, ownerID: String, device: String, ip: IPAddress, prefixLength: Int?, live: Bool) {
+        self.owner = owner
+        self.ownerID = ownerID
+        self.device = device
+        self.ip = ip
+        self.prefixLength = prefixLength
+        self.live = live
+    }
+}
+
+/// A VM with its adapters and what they report.
+package struct StagedMachine: Sendable {
+    package var vm: StagedVM
+    package var nics: [StagedNIC]
+    package var addresses: [StagedAddress]
+    package init(_ vm: StagedVM, nics: [StagedNIC] = [], addresses: [StagedAddress] = []) {
+        self.vm = vm
+        self.nics = nics
+        self.addresses = addresses
+    }
+}

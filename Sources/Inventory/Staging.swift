@@ -1,10 +1,13 @@
 package import Addressing
+internal import Crypto
+internal import Foundation
 package import Postgres
 internal import SQL
 
 /// Where a reading of an account lands before it is believed: temporary tables of one connection.
 ///
-/// Rows are buffered and copied in chunks outside any transaction, so that a reading of an hour holds nothing up.
+/// Rows are buffered and copied in chunks outside any transaction, so that a reading of an hour holds nothing up. Of a VM
+/// that is as the last reading found it, no more is staged than that it is there.
 package final class Staging {
     /// Rows of a table kept before they are copied.
     private static let chunk = 4_000
@@ -12,11 +15,14 @@ package final class Staging {
     private struct Table {
         let name: String
         let columns: [String]
-        var rows: [[(any PostgresEncodable)?]] = []
+        var text = CopyText()
     }
 
     private let connection: Connection
     private let account: Int64
+    private let comparesVirtualMachines: Bool
+    /// The digests of the VMs of which nothing would be written if the same were staged again, by their ids.
+    private var known: [String: UUID] = [:]
     private var hosts = Table(
         name: "stage_host",
         columns: [
@@ -36,7 +42,8 @@ package final class Staging {
         name: "stage_vm",
         columns: [
             "id", "name", "instance_uuid", "bios_uuid", "host_id", "power_state", "template", "tools", "hostname",
-            "managed_by", "adapters_known", "guest_known", "quiet", "keep",
+            "managed_by", "adapters_known", "guest_known", "quiet", "keep", "digest",
+            "unchanged",
         ])
     private var nics = Table(
         name: "stage_nic",
@@ -47,10 +54,13 @@ package final class Staging {
     private var addresses = Table(
         name: "stage_nic_address", columns: ["owner", "owner_id", "device", "ip", "prefix_length", "live"])
 
-    /// - Parameter connection: used by nobody else until the merge is done.
-    package init(of account: Int64, on connection: Connection) throws {
+    /// - Parameters:
+    ///   - connection: used by nobody else until the merge is done.
+    ///   - comparesVirtualMachines: whether VMs are compared with what was staged of them last; else all are staged.
+    package init(of account: Int64, on connection: Connection, comparesVirtualMachines: Bool) throws {
         self.connection = connection
         self.account = account
+        self.comparesVirtualMachines = comparesVirtualMachines
         try restart()
     }
 
@@ -61,11 +71,15 @@ package final class Staging {
             \Staging.hosts, \.physicalNICs, \.switches, \.switchHosts, \.portGroups, \.virtualMachines, \.nics,
             \.addresses,
         ] {
-            self[keyPath: table].rows.removeAll(keepingCapacity: true)
+            self[keyPath: table].text.removeAll()
         }
         try connection.script(Queries.staging)
         try connection.execute(
             "INSERT INTO reading (account_id, began) VALUES ($1::bigint, clock_timestamp())", account)
+        guard comparesVirtualMachines else { return }
+        // After the reading began: what is written since counts for newer than it.
+        known = [:]
+        for row in try connection.query(Queries.settledVMs, account) { known[try row.get(0)] = try row.get(1) }
     }
 
     package func add(_ host: StagedHost) throws {
@@ -112,27 +126,67 @@ package final class Staging {
             ], to: \.portGroups)
     }
 
-    package func add(_ vm: StagedVM) throws {
-        try add(
-            [
-                vm.id, vm.name, vm.instanceUUID, vm.biosUUID, vm.host, vm.powerState, vm.isTemplate, vm.tools,
-                vm.hostName,
-                vm.managedBy, vm.adaptersKnown, vm.guestKnown, vm.isQuiet, vm.keep,
-            ], to: \.virtualMachines)
+    package func add(_ nic: StagedNIC) throws { try add(Self.row(nic), to: \.nics) }
+
+    package func add(_ address: StagedAddress) throws { try add(Self.row(address), to: \.addresses) }
+
+    package func add(_ machine: StagedMachine) throws {
+        let vm = machine.vm
+        var text = CopyText()
+        try text.append(fields: [
+            vm.id, vm.name, vm.instanceUUID, vm.biosUUID, vm.host, vm.powerState, vm.isTemplate, vm.tools, vm.hostName,
+            vm.managedBy, vm.adaptersKnown, vm.guestKnown, vm.isQuiet, vm.keep,
+        ])
+        let nics = try Self.text(machine.nics.map(Self.row))
+        let addresses = try Self.text(machine.addresses.map(Self.row))
+        // What could not be read is asked for until it can be.
+        let digest: UUID? =
+            vm.adaptersKnown && vm.keep.isEmpty ? Self.digest([text.bytes, nics.bytes, addresses.bytes]) : nil
+        if let digest, known[vm.id] == digest {
+            // As if nothing of it could be read: what is known of it stays.
+            return try add(
+                [
+                    vm.id, vm.name, nil, nil, nil, nil, false, nil, nil, nil, false, false, false, [String](), digest,
+                    true,
+                ],
+                to: \.virtualMachines)
+        }
+        try text.append(fields: [digest, false])
+        text.endRow()
+        try add(text, to: \.virtualMachines)
+        try add(nics, to: \.nics)
+        try add(addresses, to: \.addresses)
     }
 
-    package func add(_ nic: StagedNIC) throws {
-        try add(
-            [
-                nic.owner, nic.ownerID, nic.device, nic.label, nic.mac, nic.connected, nic.networkKind, nic.networkName,
-                nic.portGroupID, nic.host, nic.services, nic.netStack, nic.isManagement,
-            ], to: \.nics)
+    private static func row(_ nic: StagedNIC) -> [(any PostgresEncodable)?] {
+        [
+            nic.owner, nic.ownerID, nic.device, nic.label, nic.mac, nic.connected, nic.networkKind, nic.networkName,
+            nic.portGroupID, nic.host, nic.services, nic.netStack, nic.isManagement,
+        ]
     }
 
-    package func addAddress(
-        owner: NICOwner, ownerID: String, device: String, ip: IPAddress, prefixLength: Int?, live: Bool
-    ) throws {
-        try add([owner, ownerID, device, ip, prefixLength, live], to: \.addresses)
+    private static func row(_ address: StagedAddress) -> [(any PostgresEncodable)?] {
+        [address.owner, address.ownerID, address.device, address.ip, address.prefixLength, address.live]
+    }
+
+    private static func text(_ rows: [[(any PostgresEncodable)?]]) throws -> CopyText {
+        var text = CopyText()
+        for row in rows {
+            try text.append(fields: row)
+            text.endRow()
+        }
+        return text
+    }
+
+    /// The first half of a SHA-256.
+    private static func digest(_ parts: [[UInt8]]) -> UUID {
+        var hash = SHA256()
+        for part in parts {
+            hash.update(data: part)
+            // No text holds it.
+            hash.update(data: [0])
+        }
+        return hash.finalize().withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
     }
 
     /// Drops what was staged of these VMs.
@@ -172,15 +226,19 @@ package final class Staging {
     }
 
     private func add(_ row: [(any PostgresEncodable)?], to table: ReferenceWritableKeyPath<Staging, Table>) throws {
-        self[keyPath: table].rows.append(row)
-        if self[keyPath: table].rows.count >= Self.chunk { try flush(table) }
+        try add(Self.text([row]), to: table)
+    }
+
+    private func add(_ rows: CopyText, to table: ReferenceWritableKeyPath<Staging, Table>) throws {
+        self[keyPath: table].text.append(rows: rows)
+        if self[keyPath: table].text.rows >= Self.chunk { try flush(table) }
     }
 
     private func flush(_ table: ReferenceWritableKeyPath<Staging, Table>) throws {
-        let rows = self[keyPath: table].rows
-        guard !rows.isEmpty else { return }
-        try connection.copyIn(self[keyPath: table].name, columns: self[keyPath: table].columns, rows: rows)
-        self[keyPath: table].rows.removeAll(keepingCapacity: true)
+        guard self[keyPath: table].text.rows > 0 else { return }
+        try connection.copyIn(
+            self[keyPath: table].name, columns: self[keyPath: table].columns, text: self[keyPath: table].text)
+        self[keyPath: table].text.removeAll()
     }
 
     /// The text of an int4multirange, without what no subnet can have.

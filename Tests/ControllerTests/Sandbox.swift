@@ -109,12 +109,12 @@ final class Sandbox {
         return versions
     }
 
-    /// The same without versions: what a failed sync must leave as it was.
+    /// The same without versions and digests: what a failed sync must leave as it was, and what could not be read as well.
     func contents() throws -> [String: String] {
         var contents: [String: String] = [:]
         for table in Self.syncedTables {
             contents[table] = try column(
-                "SELECT coalesce(md5(string_agg(t::text, E'\\n' ORDER BY t::text)), '') FROM \(table) t"
+                "SELECT coalesce(md5(string_agg(t.row, E'\\n' ORDER BY t.row)), '') FROM (SELECT (to_jsonb(t) - 'digest')::text AS row FROM \(table) t) t"
             ).first
         }
         return contents

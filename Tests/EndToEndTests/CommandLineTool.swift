@@ -75,6 +75,7 @@ struct CommandLineTool: Sendable {
         let process: Process
         private let output: URL
         private let errors: URL
+        private let ended = DispatchSemaphore(value: 0)
 
         /// What it said on standard error until now.
         var errorsSoFar: String { (try? String(contentsOf: errors, encoding: .utf8)) ?? "" }
@@ -89,6 +90,7 @@ struct CommandLineTool: Sendable {
             process.standardError = try FileHandle(forWritingTo: errors)
             let pipe = Pipe()
             process.standardInput = pipe
+            process.terminationHandler = { [ended] _ in ended.signal() }
             try process.run()
             try pipe.fileHandleForWriting.write(contentsOf: Data(input.utf8))
             try pipe.fileHandleForWriting.close()
@@ -98,16 +100,14 @@ struct CommandLineTool: Sendable {
 
         /// Waits for its end. A process that does not end is killed, and fails the test.
         func finish() throws -> Result {
-            let ended = DispatchSemaphore(value: 0)
-            Thread.detachNewThread { [process] in
-                process.waitUntilExit()
-                ended.signal()
-            }
+            // Not waitUntilExit: Thread Sanitizer's runtime does not survive the run loops of many short threads.
             if ended.wait(timeout: .now() + .seconds(180)) == .timedOut {
                 Issue.record("wireloom \((process.arguments ?? []).joined(separator: " ")) did not end")
                 send(SIGKILL)
-                process.waitUntilExit()
+                ended.wait()
             }
+            ended.signal()
+            while process.isRunning { Thread.sleep(forTimeInterval: 0.001) }
             defer { for file in [output, errors] { try? FileManager.default.removeItem(at: file) } }
             return Result(
                 status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,

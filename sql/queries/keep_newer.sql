@@ -9,9 +9,9 @@ nics AS (DELETE FROM stage_nic s USING newer n WHERE s.owner = 'vm' AND s.owner_
 addresses AS (DELETE FROM stage_nic_address s USING newer n WHERE s.owner = 'vm' AND s.owner_id = n.vm_id),
 old_vms AS (
     INSERT INTO stage_vm (id, name, instance_uuid, bios_uuid, host_id, power_state, template, tools, hostname,
-        managed_by, adapters_known, guest_known, quiet, keep)
+        managed_by, adapters_known, guest_known, quiet, keep, digest)
     SELECT v.id, v.name, v.instance_uuid, v.bios_uuid, v.host_id, v.power_state, v.template, v.tools, v.hostname,
-        v.managed_by, true, true, false, '{}'
+        v.managed_by, true, true, false, '{}', v.digest
     FROM newer n JOIN vm v ON v.account_id = $1 AND v.id = n.vm_id WHERE NOT n.gone
 ),
 old_nics AS (

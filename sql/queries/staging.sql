@@ -14,7 +14,7 @@ CREATE TEMP TABLE IF NOT EXISTS stage_portgroup (
 CREATE TEMP TABLE IF NOT EXISTS stage_vm (
     id text, name text, instance_uuid text, bios_uuid text, host_id text, power_state text, template boolean,
     tools text, hostname text, managed_by text, adapters_known boolean, guest_known boolean, quiet boolean,
-    keep text[]);
+    keep text[], digest uuid, unchanged boolean NOT NULL DEFAULT false);
 CREATE TEMP TABLE IF NOT EXISTS stage_nic (
     owner text, owner_id text, device text, label text, mac macaddr, connected boolean, network_kind text,
     network_name text, portgroup_id text, host_id text, services text[], netstack text, management boolean);

@@ -296,7 +296,7 @@ struct VMCreation {
             }
             return record
         }
-        let staging = try Staging(of: work.account.id, on: connection)
+        let staging = try Staging(of: work.account.id, on: connection, comparesVirtualMachines: false)
         var writer = SnapshotWriter(account: work.account, staging: staging)
         try writer.add(.virtualMachine(record))
         try writer.finish()

@@ -178,9 +178,10 @@ struct SnapshotWriter {
                     portGroupID: adapter.distributedPortGroupKey, host: host.id, services: adapter.services.sorted(),
                     netStack: adapter.netStack, isManagement: management.contains(adapter.device)))
             for address in accepted(adapter.addresses, of: "\(adapter.device) of host \(host.name)") {
-                try staging.addAddress(
-                    owner: .host, ownerID: host.id, device: adapter.device, ip: address.ip,
-                    prefixLength: address.prefixLength, live: host.connectionState ?? "connected" == "connected")
+                try staging.add(
+                    StagedAddress(
+                        owner: .host, ownerID: host.id, device: adapter.device, ip: address.ip,
+                        prefixLength: address.prefixLength, live: host.connectionState ?? "connected" == "connected"))
             }
         }
     }
@@ -300,7 +301,7 @@ struct SnapshotWriter {
         let guestKnown =
             vm.guestNICs != nil && !keep.contains("power_state") && !keep.contains("tools")
             && vm.unreadable["runtime.connectionState"] == nil
-        try staging.add(
+        var machine = StagedMachine(
             StagedVM(
                 id: vm.id, name: vm.name, instanceUUID: vm.instanceUUID?.lowercased(),
                 biosUUID: vm.biosUUID?.lowercased(),
@@ -308,9 +309,11 @@ struct SnapshotWriter {
                 tools: vm.toolsRunningStatus,
                 hostName: vm.guestHostName, managedBy: vm.managedBy, adaptersKnown: !inaccessible,
                 guestKnown: guestKnown && !inaccessible, isQuiet: isQuiet(vm), keep: Array(Set(keep)).sorted()))
-        guard let adapters = vm.adapters else { return }
-        for adapter in adapters { try add(adapter, of: vm) }
-        if guestKnown, vm.isTemplate != true { try addGuestAddresses(of: vm, adapters) }
+        if let adapters = vm.adapters {
+            machine.nics = adapters.map { nic($0, of: vm) }
+            if guestKnown, vm.isTemplate != true { machine.addresses = guestAddresses(of: vm, adapters) }
+        }
+        try staging.add(machine)
     }
 
     private mutating func checkUUID(of vm: VirtualMachineRecord) {
@@ -347,7 +350,7 @@ struct SnapshotWriter {
         return false
     }
 
-    private func add(_ adapter: VirtualMachineRecord.Adapter, of vm: VirtualMachineRecord) throws {
+    private func nic(_ adapter: VirtualMachineRecord.Adapter, of vm: VirtualMachineRecord) -> StagedNIC {
         var nic = StagedNIC(
             owner: .vm, ownerID: vm.id, device: String(adapter.key), label: adapter.label,
             mac: adapter.mac.flatMap { MACAddress($0) }, connected: adapter.connected, networkKind: .none,
@@ -358,12 +361,13 @@ struct SnapshotWriter {
         case .opaque(let id, _): (nic.networkKind, nic.networkName) = (.opaque, id)
         case .none: break
         }
-        try staging.add(nic)
+        return nic
     }
 
-    private mutating func addGuestAddresses(
+    private mutating func guestAddresses(
         of vm: VirtualMachineRecord, _ adapters: [VirtualMachineRecord.Adapter]
-    ) throws {
+    ) -> [StagedAddress] {
+        var staged: [StagedAddress] = []
         let live = vm.powerState == "poweredOn" && vm.toolsRunningStatus != nil && !isQuiet(vm)
         let keys = Set(adapters.map(\.key))
         let byMAC = Dictionary(
@@ -377,11 +381,13 @@ struct SnapshotWriter {
                 ? nic.deviceConfigID : nic.mac.flatMap { MACAddress($0) }.flatMap { byMAC[$0] }
             guard let key else { continue }
             for address in accepted(nic.addresses, of: "VM \(vm.name)") {
-                try staging.addAddress(
-                    owner: .vm, ownerID: vm.id, device: String(key), ip: address.ip, prefixLength: address.prefixLength,
-                    live: live)
+                staged.append(
+                    StagedAddress(
+                        owner: .vm, ownerID: vm.id, device: String(key), ip: address.ip,
+                        prefixLength: address.prefixLength, live: live))
             }
         }
+        return staged
     }
 
     // MARK: What counts

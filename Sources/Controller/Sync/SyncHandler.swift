@@ -111,7 +111,7 @@ package struct SyncHandler: JobHandler {
         defer { session.logOut() }
         try AccountEndpoint.requireIdentity(try session.identity(), of: account)
 
-        let staging = try Staging(of: account.id, on: connection)
+        let staging = try Staging(of: account.id, on: connection, comparesVirtualMachines: true)
         var writer = SnapshotWriter(account: account, staging: staging)
         context.report(phase: "reading")
         try session.readInventory(

@@ -150,11 +150,13 @@ struct TopologyReader {
     }
 
     /// Only those with another MAC than an adapter of this account that reports the address: no other speaks against a wire.
+    /// Most hold what they report themselves, and are left out before their holder's MAC is looked up.
     private func holders() throws -> [TopologySnapshot.Holder] {
         try connection.query(
             """
             WITH mine AS MATERIALIZED (
-                SELECT a.ip, n.mac FROM nic_address a JOIN nic n USING (account_id, owner, owner_id, device)
+                SELECT a.account_id, a.owner, a.owner_id, a.device, a.ip, n.mac
+                FROM nic_address a JOIN nic n USING (account_id, owner, owner_id, device)
                 WHERE a.account_id = $1::bigint AND n.mac IS NOT NULL
                 AND NOT EXISTS (SELECT FROM dropped d WHERE (d.account_id, d.owner, d.owner_id, d.device, d.ip)
                     = (a.account_id, a.owner, a.owner_id, a.device, a.ip))
@@ -164,6 +166,8 @@ struct TopologyReader {
             FROM mine
             JOIN subnet s ON s.confirmed AND s.cidr::inet >>= mine.ip
             JOIN address h ON h.subnet_id = s.id AND h.ip = mine.ip AND h.state = 'held'
+                AND (h.account_id, h.owner, h.owner_id, h.device)
+                    IS DISTINCT FROM (mine.account_id, mine.owner, mine.owner_id, mine.device)
             JOIN nic_attachment n ON n.account_id = h.account_id AND n.owner = h.owner AND n.owner_id = h.owner_id
                 AND n.device = h.device AND n.mac <> mine.mac
             WHERE EXISTS (

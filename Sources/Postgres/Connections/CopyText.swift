@@ -1,24 +1,49 @@
 /// Rows in the text form of COPY: fields apart by tabs, rows by line ends, `\\N` for NULL.
-struct CopyText {
-    var bytes: [UInt8] = []
+package struct CopyText: Sendable {
+    package internal(set) var bytes: [UInt8] = []
+    /// Complete rows so far.
+    package private(set) var rows = 0
     /// Fields of the current row so far.
     private(set) var fields = 0
 
-    mutating func append(_ value: some PostgresEncodable) throws {
+    package init() {}
+
+    package mutating func append(_ value: some PostgresEncodable) throws {
         separate()
         let start = bytes.count
         value.appendText(to: &bytes)
         try escape(from: start)
     }
 
-    mutating func appendNull() {
+    package mutating func appendNull() {
         separate()
         bytes.append(UInt8(ascii: "\\"))
         bytes.append(UInt8(ascii: "N"))
     }
 
-    mutating func endRow() {
+    /// Fields of the current row; `nil` is NULL.
+    package mutating func append(fields: [(any PostgresEncodable)?]) throws {
+        for field in fields {
+            if let field { try append(field) } else { appendNull() }
+        }
+    }
+
+    package mutating func endRow() {
         bytes.append(UInt8(ascii: "\n"))
+        fields = 0
+        rows += 1
+    }
+
+    /// Complete rows, after those that are there.
+    package mutating func append(rows other: CopyText) {
+        bytes.append(contentsOf: other.bytes)
+        rows += other.rows
+    }
+
+    /// Forgets the rows, and keeps the room for as many.
+    package mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        rows = 0
         fields = 0
     }
 

@@ -34,10 +34,15 @@ package final class CopyWriter {
 
     /// Adds a whole row.
     package func write(_ row: [(any PostgresEncodable)?]) throws {
-        for field in row {
-            if let field { try text.append(field) } else { text.appendNull() }
-        }
+        try text.append(fields: row)
         try endRow()
+    }
+
+    /// Adds rows that are in the form of COPY already.
+    package func write(_ rows: CopyText) throws {
+        text.append(rows: rows)
+        self.rows += rows.rows
+        if text.bytes.count >= Self.flushSize { try flush() }
     }
 
     /// Adds a field to the current row; the fastest way in, for nothing is boxed.
@@ -86,7 +91,7 @@ package final class CopyWriter {
         let sent = text.bytes.withUnsafeBytes { bytes in
             PQputCopyData(handle, bytes.bindMemory(to: CChar.self).baseAddress, Int32(bytes.count))
         }
-        text.bytes.removeAll(keepingCapacity: true)
+        text.removeAll()
         if sent != 1 {
             connection.copyInProgress = nil
             throw connection.lost(statement)
@@ -145,9 +150,18 @@ extension Connection {
     package func copyIn(
         _ table: String, columns: [String], rows: some Sequence<[(any PostgresEncodable)?]>
     ) throws {
+        try copyIn(table, columns: columns) { writer in for row in rows { try writer.write(row) } }
+    }
+
+    /// Copies all rows, or none.
+    package func copyIn(_ table: String, columns: [String], text: CopyText) throws {
+        try copyIn(table, columns: columns) { try $0.write(text) }
+    }
+
+    private func copyIn(_ table: String, columns: [String], _ write: (CopyWriter) throws -> Void) throws {
         let writer = try copyIn(table, columns: columns)
         do {
-            for row in rows { try writer.write(row) }
+            try write(writer)
         } catch {
             writer.cancel()
             throw error
