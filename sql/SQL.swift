@@ -30,6 +30,7 @@ package enum SQLFiles {
             text(PackageResources.V0012_provisioning_up_sql), text(PackageResources.V0012_provisioning_down_sql)
         ),
         (13, "digests", text(PackageResources.V0013_digests_up_sql), text(PackageResources.V0013_digests_down_sql)),
+        (14, "names", text(PackageResources.V0014_names_up_sql), text(PackageResources.V0014_names_down_sql)),
     ]
 
     /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.

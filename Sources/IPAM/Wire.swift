@@ -91,6 +91,7 @@ package enum WireTable {
         ).map(SubnetTable.ref)
         try SubnetTable.lock(subnets.map(\.id), in: connection)
         try SubnetTable.lockAddresses(subnets.map(\.id), in: connection)
+        for subnet in subnets { try SubnetTable.settle(subnet.id, in: connection) }
         let uses = try uses(of: wire, in: connection)
         guard force || uses.isEmpty else {
             throw NetworkError(

@@ -150,6 +150,13 @@ package enum AccountTable {
     /// Removes an account with everything known of it; what its adapters held in confirmed subnets goes into quarantine, and so
     /// does what VMs were made with.
     package static func remove(_ account: Account, in connection: Connection) throws {
+        // What a job is just being given for a VM of the account is seen below, or not given any more.
+        try connection.execute(
+            """
+            WITH locked AS MATERIALIZED (
+                SELECT FROM vm_request WHERE account_id = $1::bigint ORDER BY id FOR UPDATE)
+            SELECT count(*) FROM locked
+            """, account.id)
         try connection.execute(
             """
             UPDATE address a SET state = CASE WHEN t.ends THEN 'quarantined' ELSE 'held' END,

@@ -31,7 +31,10 @@ enum JobSQL {
     /// Two claimers can still choose two jobs of one subject, or one slot of a quota, at once: then `job_running_once` or
     /// `job_quota_once` refuses the later.
     static let claim = """
-        WITH next AS MATERIALIZED (
+        WITH busy AS MATERIALIZED (
+            SELECT quota, count(*) AS jobs FROM job WHERE state = 'running' AND quota IS NOT NULL GROUP BY quota
+        ),
+        next AS MATERIALIZED (
             SELECT candidate.id
             FROM job AS candidate
             WHERE candidate.state = 'queued'
@@ -41,9 +44,9 @@ enum JobSQL {
               AND NOT EXISTS (
                   SELECT FROM job AS other WHERE other.subject = candidate.subject AND other.state = 'running'
               )
-              AND (candidate.quota IS NULL OR candidate.quota_size > (
-                  SELECT count(*) FROM job AS other WHERE other.quota = candidate.quota AND other.state = 'running'
-              ))
+              AND NOT EXISTS (
+                  SELECT FROM busy WHERE busy.quota = candidate.quota AND busy.jobs >= candidate.quota_size
+              )
             ORDER BY candidate.not_before, candidate.id
             LIMIT 1
             FOR NO KEY UPDATE OF candidate SKIP LOCKED

@@ -124,6 +124,16 @@ import Testing
         }
     }
 
+    @Test("a name that some reader takes for a number is written so that it is read as a name")
+    func numberLikeNames() throws {
+        let names = ["3_e4", "nan_", "in_f", "0x_1F", "1_000.5", "e3", "1e", "infinity"]
+        var state = NetworkState()
+        state.wires = names.map { .init(name: $0, site: $0) }
+        let file = try NetworkFile(yaml: state.yaml)
+        #expect(file.wires?.map(\.name).sorted() == names.sorted())
+        #expect(try NetworkPlan(from: state, to: file, prune: true, at: Timestamp(microseconds: 0)).isEmpty)
+    }
+
     @Test("any text survives being written and read")
     func texts() throws {
         let texts = [

@@ -1,4 +1,7 @@
+import Addressing
 import Controller
+import Dispatch
+import Foundation
 import IPAM
 import Inventory
 import Jobs
@@ -69,6 +72,59 @@ struct PassingOnTests {
         try vcenter.add(World.vm("c", "10.20.0.5/24"))
         try sandbox.sync("one")
         #expect(try held(sandbox) == ["b apps 10.20.0.5", "c servers 10.20.0.5"])
+    }
+
+    @Test("what an adapter holds elsewhere than where it reported it is let go of when it reports another instead")
+    func movedInVainAndGone() throws {
+        let (sandbox, vcenter) = try world([
+            World.vm("a", "10.20.0.5/24"), World.vm("b", "10.20.0.5/24", group: "apps"),
+        ])
+        try sandbox.subnet("apps", on: "campus", "10.20.0.0/24", vlan: 30)
+        try vcenter.change(World.vm("a", "10.20.0.5/24", group: "apps"))
+        try sandbox.sync("one")
+        #expect(try held(sandbox) == ["a servers 10.20.0.5", "b apps 10.20.0.5"])
+        try vcenter.change(World.vm("a", "10.20.0.6/24", group: "apps"))
+        for _ in 1...2 { try sandbox.sync("one") }
+        #expect(try held(sandbox) == ["a apps 10.20.0.6", "b apps 10.20.0.5"])
+        #expect(try StorageRules.violations(in: sandbox.database) == [])
+    }
+
+    @Test("an address that is given for a VM just while a placement decides is that VM's, whatever the placement saw")
+    func givenMeanwhile() throws {
+        let (sandbox, vcenter) = try world([])
+        let giver = try sandbox.database.connect()
+        defer { giver.close() }
+        try giver.script(
+            """
+            INSERT INTO vm_request (account_id, name, actor, request, instance_uuid)
+                SELECT id, 'new', 'tester', '{}', 'the new one' FROM account;
+            INSERT INTO allocation_key (caller, key, request, subnet_id, vm_request_id)
+                SELECT 'tester', 'k', '{}', s.id, q.id FROM subnet s, vm_request q WHERE s.name = 'servers';
+            BEGIN;
+            INSERT INTO address (subnet_id, ip, state, allocated_to, allocated_at, key_id)
+                SELECT subnet_id, '10.20.0.5', 'held', 'new', now(), id FROM allocation_key
+            """)
+        try vcenter.add(World.vm("a", "10.20.0.5/24"))
+        let ended = DispatchSemaphore(value: 0)
+        nonisolated(unsafe) let unsafe = sandbox
+        Thread.detachNewThread {
+            _ = try? unsafe.sync("one")
+            ended.signal()
+        }
+        let waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%contender%'"
+        let end = ContinuousClock.now + .seconds(60)
+        while try sandbox.column(waiting).isEmpty {
+            try #require(ContinuousClock.now < end)
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+        try giver.script("COMMIT")
+        ended.wait()
+        #expect(try sandbox.placements(of: "one") == ["a 10.20.0.5 -> held_by_other"])
+        #expect(
+            try sandbox.column(
+                "SELECT allocated_to || coalesce(' and ' || owner_id, '') FROM address WHERE ip = '10.20.0.5'") == [
+                    "new"
+                ])
     }
 
     @Test("two adapters with one address that swapped their port groups are two placements and nothing else")

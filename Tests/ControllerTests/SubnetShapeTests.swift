@@ -54,6 +54,20 @@ import Testing
         func violations() throws -> [String] { try StorageRules.violations(in: sandbox.database) }
     }
 
+    @Test(
+        "the history of what was split says where an address was then, and nothing of its way", arguments: Plan.families
+    )
+    func historyOfSplit(family: IPAddress.Family) throws {
+        let bench = try Bench(family)
+        _ = try bench.sandbox.networks.splitSubnet("net", SubnetSplit(prefixLength: family.bitWidth - 7))
+        let rows = try bench.sandbox.database.withConnection {
+            try Listing.history.rows([bench.plan.ip(150), nil as String?, nil as Timestamp?], in: $0)
+        }
+        #expect(
+            rows.map { [$0["subnet"], $0["state"]] }
+                == [["net", "held"], ["net-2", "held"]].map { $0.map { .string($0) } })
+    }
+
     @Test("an adapter's placement and hold go with its part, and are never let go of", arguments: Plan.families)
     func splitWithAdapter(family: IPAddress.Family) throws {
         let bench = try Bench(family)

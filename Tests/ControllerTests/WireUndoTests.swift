@@ -145,6 +145,34 @@ struct WireUndoTests {
         #expect(try world.violations() == [])
     }
 
+    @Test(
+        "a subnet that the merge confirmed stays so while it has what only a confirmed one has",
+        arguments: ["pool", "reservation", "allocation", "nothing"])
+    func confirmedSince(what: String) throws {
+        let world = try MergeWorld("a", "b")
+        try world.sql("UPDATE wire SET origin = 'automatic', touched = false")
+        try world.unconfirmed("found", on: "a", "10.20.0.0/24")
+        try world.merge("a", "b", into: "c")
+        let networks = world.sandbox.networks
+        switch what {
+        case "pool": try networks.addPools([PoolRequest(world.range("10.20.0.10-10.20.0.19"))], toSubnet: "found")
+        case "reservation": try world.reserve("found", "10.20.0.77")
+        case "allocation":
+            try networks.addPools([PoolRequest(world.range("10.20.0.10-10.20.0.19"))], toSubnet: "found")
+            try world.allocate("found")
+            _ = try networks.removePools(world.range("10.20.0.10-10.20.0.19"), ofSubnet: "found")
+        default: break
+        }
+        if what == "nothing" {
+            _ = try networks.undoWires(1)
+            #expect(try world.column("SELECT confirmed FROM subnet") == ["false"])
+        } else {
+            let refusal = try world.refusal { _ = try networks.undoWires(1) }
+            #expect(
+                refusal.contains("subnet found has pools, reservations or allocations since"), "\(refusal)")
+        }
+    }
+
     @Test("what happens in a subnet that only moved goes back with it", arguments: Plan.families)
     func movedSubnetLives(family: IPAddress.Family) throws {
         let world = try world(family)

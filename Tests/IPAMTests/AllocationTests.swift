@@ -32,6 +32,19 @@ import Testing
         #expect(try network.violations() == [])
     }
 
+    @Test("a batch at random is spread, each address given once, down to the last", arguments: families)
+    func randomBatches(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(pools: [10...109], policy: .random)
+        let first = try network.allocate(5)
+        #expect(first != Array(10...14))
+        var given = first
+        for _ in 0..<19 { given += try network.allocate(5) }
+        #expect(given.sorted() == Array(10...109))
+        #expect(throws: NetworkError.self) { try network.allocate() }
+        #expect(try network.violations() == [])
+    }
+
     @Test("a batch is whole or nothing, over several pools, and says what is left", arguments: families)
     func batches(family: IPAddress.Family) throws {
         let network = try Network(family)

@@ -41,6 +41,61 @@ import Testing
         #expect(try network.violations() == [])
     }
 
+    @Test(
+        "nobody is given the address of a gateway, so what somebody was given becomes none",
+        arguments: AllocationTests.families)
+    func gatewayOfSomebody(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(pools: [10...19])
+        try network.allocate(address: 12, owner: "bob")
+        var edit = SubnetEdit()
+        edit.gateway = .some(network.ip(12))
+        let error = #expect(throws: NetworkError.self) {
+            try network.change { try SubnetTable.update($0, edit, in: $1) }
+        }
+        #expect(error?.code == .held)
+        #expect(error?.detail.contains("it is allocated to bob") == true)
+        edit.gateway = .some(network.ip(13))
+        try network.change { try SubnetTable.update($0, edit, in: $1) }
+        #expect(try network.violations() == [])
+    }
+
+    @Test("an allocation that is over by now is in nobody's way", arguments: AllocationTests.families)
+    func overByNow(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(pools: [10...19])
+        try network.allocate(address: 12, owner: "bob")
+        try network.sql("UPDATE address SET allocated_until = now() - interval '1 second' WHERE allocated_to = 'bob'")
+        var edit = SubnetEdit()
+        edit.gateway = .some(network.ip(12))
+        try network.change { try SubnetTable.update($0, edit, in: $1) }
+        try network.allocate(address: 13, owner: "bob")
+        try network.sql("UPDATE address SET allocated_until = now() - interval '1 second' WHERE allocated_to = 'bob'")
+        #expect(try network.change { try SubnetTable.delete($0, force: false, in: $1) } == [])
+    }
+
+    @Test("what reservations part is one again when they end, in whatever order", arguments: AllocationTests.families)
+    func extentsJoin(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(pools: [10...29])
+        let extents = "SELECT host(first) || '-' || host(last) FROM extent ORDER BY first"
+        let whole = try network.column(extents)
+        #expect(whole.count == 1)
+        let hosts: [UInt128] = [10, 12, 14, 15, 19, 29]
+        for host in hosts {
+            try network.change {
+                try ReservationTable.reserve(
+                    network.range(host, host), of: $0, owner: "ann", note: nil, expires: nil, in: $1)
+            }
+        }
+        #expect(try network.column(extents).count == 4)
+        for host in hosts.reversed().shuffled() {
+            try network.change { try ReservationTable.unreserve(network.range(host, host), of: $0, in: $1) }
+            #expect(try network.violations() == [])
+        }
+        #expect(try network.column(extents) == whole)
+    }
+
     @Test("a reservation is passed over, had by its owner by name, and given back", arguments: AllocationTests.families)
     func reservations(family: IPAddress.Family) throws {
         let network = try Network(family)

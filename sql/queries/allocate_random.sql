@@ -1,5 +1,5 @@
 -- Takes the address $2 of subnet $1, found by chance, if nobody has it: $3 owner, $4 until when, $5 key. It locks no row
--- that it does not take, and waits for none: who guesses several addresses, in whatever order, is in nobody's way.
+-- that it does not take, and waits for none but one that is just being made: who guesses several does so ascending.
 WITH fit AS MATERIALIZED (
     SELECT true AS fits
     WHERE NOT EXISTS (SELECT FROM subnet s WHERE s.id = $1::bigint AND s.gateway = $2::inet)

@@ -4,6 +4,8 @@
 -- belongs to another subnet now against nobody. An allocation without an adapter is adopted by live evidence alone. What
 -- another account's adapter or an allocation was given after this sync's reading began is newer than what was read: it
 -- stays, and the next reading decides. What is held for a VM that is being made is that VM's, and barred to all others.
+-- Allocations ask no placement: where one came between, nothing is written over it, and it is told that all this has to be
+-- decided once more.
 WITH contender AS (
     SELECT k.subnet_id, k.ip, p.account_id, p.owner, p.owner_id, p.device, true AS claims
     FROM contested k JOIN placement p ON p.subnet_id = k.subnet_id AND p.ip = k.ip
@@ -66,15 +68,23 @@ held AS (
     ON CONFLICT (subnet_id, ip) DO UPDATE SET
         state = 'held', until = NULL, since = now(), account_id = EXCLUDED.account_id, owner = EXCLUDED.owner,
         owner_id = EXCLUDED.owner_id, device = EXCLUDED.device
+    WHERE a.state <> 'held' OR EXISTS (
+        -- As it was when this began, and not as whoever was waited for left it.
+        SELECT FROM address o WHERE o.subnet_id = a.subnet_id AND o.ip = a.ip
+            AND (o.state, o.account_id, o.owner, o.owner_id, o.device, o.allocated_to, o.key_id)
+                IS NOT DISTINCT FROM (a.state, a.account_id, a.owner, a.owner_id, a.device, a.allocated_to, a.key_id))
+    RETURNING a.ip
+),
+told AS (
+    UPDATE placement p
+    SET reason = r.reason
+    FROM (
+        SELECT k.*, CASE WHEN k.place > 1 OR k.barred OR (k.allocated AND k.adoptable AND (k.fresh OR NOT k.live))
+            THEN 'held_by_other' END AS reason
+        FROM ranked k
+    ) r
+    WHERE r.claims AND p.account_id = r.account_id AND p.owner = r.owner AND p.owner_id = r.owner_id
+        AND p.device = r.device AND p.ip = r.ip
+        AND p.reason IS DISTINCT FROM r.reason
 )
-UPDATE placement p
-SET reason = r.reason
-FROM (
-    SELECT k.*, CASE WHEN k.place > 1 OR k.barred OR (k.allocated AND k.adoptable AND (k.fresh OR NOT k.live))
-        THEN 'held_by_other' END AS reason
-    FROM ranked k
-) r
-WHERE r.claims AND p.account_id = r.account_id AND p.owner = r.owner AND p.owner_id = r.owner_id
-    AND p.device = r.device AND p.ip = r.ip
-    AND p.reason IS DISTINCT FROM r.reason
-RETURNING p.account_id, p.owner, p.owner_id
+SELECT (SELECT count(*) FROM winner WHERE NOT holds) > (SELECT count(*) FROM held)

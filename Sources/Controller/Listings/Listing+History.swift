@@ -1,12 +1,13 @@
 extension Listing {
     /// `$1` an address or NULL, `$2` a VM's, host's or owner's name or NULL, `$3` a moment or NULL: the state then.
     ///
-    /// A transaction's last word about an address is the one that others saw; one that changes nothing is left out.
+    /// A transaction's last word about an address is the one that others saw; one that changes nothing is left out, and so is
+    /// that an address left a subnet which it went on in another. Subnets are called what they were called then.
     package static let history = Listing(
         name: "history",
         sql: """
             SELECT to_char(t.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at, host(t.ip) AS ip,
-                coalesce(s.name, g.name) AS subnet, coalesce(w.name, g.wire) AS wire, t.state,
+                coalesce(at_the_time.name, s.name, g.name) AS subnet, coalesce(w.name, g.wire) AS wire, t.state,
                 CASE WHEN t.owner IS NOT NULL THEN t.owner WHEN t.allocated_to IS NOT NULL THEN 'allocation' END
                     AS owner_kind,
                 coalesce(t.name, t.allocated_to) AS owner, t.account, t.device, t.allocated_to,
@@ -16,6 +17,9 @@ extension Listing {
                 SELECT e.*, lag((e.state, e.account_id, e.owner, e.owner_id, e.device, e.allocated_to)) OVER pair
                         IS NOT DISTINCT FROM (e.state, e.account_id, e.owner, e.owner_id, e.device, e.allocated_to)
                         AS is_same,
+                    e.state = 'free' AND EXISTS (
+                        SELECT FROM address_event m WHERE m.ip = e.ip AND m.transaction = e.transaction
+                            AND m.subnet_id <> e.subnet_id AND m.state <> 'free') AS moved_on,
                     row_number() OVER pair = 1 AND e.state = 'free' AS is_nothing,
                     lead(e.at) OVER pair AS ends_at
                 FROM (
@@ -29,7 +33,12 @@ extension Listing {
             LEFT JOIN subnet s ON s.id = t.subnet_id
             LEFT JOIN wire w ON w.id = s.wire_id
             LEFT JOIN subnet_gone g ON g.id = t.subnet_id AND s.id IS NULL
-            WHERE NOT t.is_same AND NOT t.is_nothing AND ($3::timestamptz IS NULL
+            LEFT JOIN LATERAL (
+                SELECT r.before ->> 'name' AS name FROM audit r
+                WHERE r.kind = 'subnet' AND r.action = 'update' AND r.before ->> 'name' <> r.after ->> 'name'
+                    AND r.before ->> 'id' = t.subnet_id::text AND r.at > t.at
+                ORDER BY r.at LIMIT 1) at_the_time ON true
+            WHERE NOT t.is_same AND NOT t.is_nothing AND NOT t.moved_on AND ($3::timestamptz IS NULL
                 OR (t.at <= $3 AND (t.ends_at IS NULL OR t.ends_at > $3)))
             ORDER BY t.at, t.id
             """,

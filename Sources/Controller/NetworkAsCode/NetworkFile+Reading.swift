@@ -186,7 +186,7 @@ final class NodeReader {
     func text(_ node: Node, _ what: String, check: (String) throws -> Void = { _ in }) -> String? {
         guard let text = written(node, what) else { return nil }
         if node.scalar?.style == .plain,
-            Self.words.contains(text.lowercased()) || Double(text.replacing("_", with: "")) != nil
+            Self.words.contains(text.lowercased()) || YAMLText.isNumber(text)
         {
             report(node, "\(what) \(text) is not a text; put it in quotes: \"\(text)\"")
             return nil

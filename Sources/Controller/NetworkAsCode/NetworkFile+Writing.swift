@@ -91,9 +91,12 @@ enum YAMLText {
             && (text.utf8.first.map { isLetter($0) || isDigit($0) } ?? false)
             // A number, or what some reader takes for one.
             && (text.utf8.contains(where: isLetter) || text.utf8.count { $0 == 46 } >= 3)
-            && Double(text) == nil && !reserved.contains(text.lowercased())
+            && !isNumber(text) && !reserved.contains(text.lowercased())
         return isPlain ? text : quoted(text)
     }
+
+    /// Whether some reader takes it for a number, which may have underscores between its digits.
+    static func isNumber(_ text: String) -> Bool { Double(text.replacing("_", with: "")) != nil }
 
     private static func quoted(_ text: String) -> String {
         var line = "\""

@@ -84,6 +84,7 @@ extension NetworkService {
             let subnet = try SubnetTable.named(name, in: connection)
             try touch([subnet.cidr], in: connection)
             try SubnetTable.lock([subnet.id], in: connection)
+            try SubnetTable.settle(subnet.id, in: connection)
             try body(subnet, connection)
             try SubnetTable.confirm(subnet, in: connection)
             return try placeTouched(in: connection)

@@ -8,24 +8,23 @@ internal import VSphere
 /// that a sync depends on, so that no trouble here is one of the sync.
 struct NetworkHints {
     let account: Account
-    /// Outside of a transaction.
     let connection: Connection
 
-    func readIfDue(_ session: VSphereSession, _ context: JobContext) {
-        guard account.networkHints else { return }
+    /// What the hosts said, by their ids; `nil` where it was not time to ask. Hosts that could not be asked are none.
+    func readIfDue(_ session: VSphereSession, _ context: JobContext) throws -> [String: [NetworkHint]]? {
+        guard account.networkHints, try isDue() else { return nil }
+        context.report(phase: "hints")
         do {
-            guard try isDue() else { return }
-            context.report(phase: "hints")
-            let hints = try session.networkHints()
-            try connection.transaction { try write(hints) }
+            return try session.networkHints()
         } catch {
             context.log(
                 .info, code: "no_hints",
                 message: "the hosts of \(account.name) did not say what they see of the physical network: \(error)")
+            return [:]
         }
     }
 
-    /// Whether the last attempt was long enough ago; this one counts, whatever becomes of it.
+    /// Whether the last attempt was long enough ago; this one counts, whatever becomes of it and of its sync.
     private func isDue() throws -> Bool {
         try !connection.query(
             """
@@ -36,8 +35,8 @@ struct NetworkHints {
         ).isEmpty
     }
 
-    /// Hosts that did not answer keep what they said before.
-    private func write(_ hints: [String: [NetworkHint]]) throws {
+    /// Within the sync's final transaction. Hosts that did not answer keep what they said before.
+    func write(_ hints: [String: [NetworkHint]]) throws {
         let hosts = hints.keys.sorted()
         for table in ["physical_neighbour", "observed_network"] {
             try connection.execute(

@@ -75,10 +75,10 @@ package struct SyncHandler: JobHandler {
         let disarm = context.cancellation.onCancel { token.cancel() }
         defer { disarm() }
 
-        let findings = try read(account, endpoint, into: connection, context)
+        let reading = try read(account, endpoint, into: connection, context)
         try context.checkCancellation()
         context.report(phase: "merging")
-        try merge(account, request, findings, context, in: connection)
+        try merge(account, request, reading, context, in: connection)
     }
 
     private func account(of context: JobContext) throws -> Account {
@@ -98,9 +98,15 @@ package struct SyncHandler: JobHandler {
 
     // MARK: Reading
 
+    /// What a reading found beside that which is staged.
+    private struct Reading {
+        var findings: Set<SyncFinding>
+        var hints: [String: [NetworkHint]]?
+    }
+
     private func read(
         _ account: Account, _ endpoint: VSphereEndpoint, into connection: Connection, _ context: JobContext
-    ) throws -> Set<SyncFinding> {
+    ) throws -> Reading {
         let stop = CancellationToken()
         let disarm = context.cancellation.onCancel { stop.cancel() }
         defer { disarm() }
@@ -131,11 +137,11 @@ package struct SyncHandler: JobHandler {
             },
             { try writer.add($0) })
         try writer.finish()
-        NetworkHints(account: account, connection: connection).readIfDue(session, context)
+        let hints = try NetworkHints(account: account, connection: connection).readIfDue(session, context)
         context.log(
             .info, code: "read",
             message: "read \(writer.hostCount) hosts and \(writer.virtualMachineCount) VMs of \(account.name)")
-        return writer.findings
+        return Reading(findings: writer.findings, hints: hints)
     }
 
     // MARK: The final transaction
@@ -144,14 +150,14 @@ package struct SyncHandler: JobHandler {
 
     /// Two syncs that collide are told to try again, and what was staged is still there: only the merge is repeated.
     private func merge(
-        _ account: Account, _ request: SyncRequest, _ findings: Set<SyncFinding>, _ context: JobContext,
+        _ account: Account, _ request: SyncRequest, _ reading: Reading, _ context: JobContext,
         in connection: Connection
     ) throws {
         var attempt = 1
         while true {
             do {
                 let written = try connection.transaction {
-                    try commit(account, request, findings, context, in: connection)
+                    try commit(account, request, reading, context, in: connection)
                 }
                 return InventoryMerge.analyze(afterWriting: written, in: connection)
             } catch let error as DatabaseError where error.code == .retryable && attempt < Self.attempts {
@@ -163,7 +169,7 @@ package struct SyncHandler: JobHandler {
 
     /// - Returns: how many rows of inventory were written.
     private func commit(
-        _ account: Account, _ request: SyncRequest, _ findings: Set<SyncFinding>, _ context: JobContext,
+        _ account: Account, _ request: SyncRequest, _ reading: Reading, _ context: JobContext,
         in connection: Connection
     ) throws -> Int {
         try AdvisoryLock.topology(exclusive: false).take(in: connection)
@@ -191,10 +197,11 @@ package struct SyncHandler: JobHandler {
             try ReleaseBreaker.check(account, heldBefore: heldBefore, in: connection)
         }
         try InventoryMerge.removeVanished(account: account.id, in: connection)
+        if let hints = reading.hints { try NetworkHints(account: account, connection: connection).write(hints) }
 
         // Nothing is said before all is done: an attempt that fails may be repeated.
         let unplaced = try unplacedFinding(account, in: connection)
-        var findings = findings
+        var findings = reading.findings
         let shared = try hostsOnboardedTwice(account, in: connection)
         if account.kind == .esxi, !shared.isEmpty { findings = findings.filter { $0.code != "managed_by_vcenter" } }
         findings.formUnion(shared)

@@ -139,7 +139,7 @@ package struct Allocator: Sendable {
                 let pools = try self.pools(of: subnet, in: connection)
                 for pool in request.policy == .stepDown ? pools.reversed() : pools {
                     let policy = request.policy ?? pool.policy
-                    if policy == .random, request.count == 1,
+                    if policy == .random, request.count <= Self.mostGuessed,
                         let given = try attempt(
                             request, subnet, in: connection, { try guess(request, pool, $0, in: connection) })
                     {
@@ -215,25 +215,48 @@ package struct Allocator: Sendable {
             "SELECT EXISTS (SELECT FROM extent WHERE pool_id = ANY ($1::bigint[]))", pools.map(\.id))[0].get(0)
     }
 
-    /// Some addresses at random, whether or not they have a row; `nil` where each is somebody's.
+    /// How many are found one by one, at random. A larger batch takes free rows as it finds them.
+    private static let mostGuessed = 256
+    /// Candidates for each address.
+    private static let guesses = 4
+
+    /// Addresses at random, whether or not they have a row; `nil` where too many of those tried were somebody's.
     private func guess(
         _ request: AllocationRequest, _ pool: Pool, _ ticket: Ticket, in connection: Connection
     ) throws -> Found? {
-        try connection.transaction {
-            try actor.declare(in: connection)
-            try SubnetTable.share(pool.subnet, in: connection)
-            // The pool may have shrunk while its subnet was waited for.
-            guard
-                let pool = try PoolTable.pools(of: pool.subnet, in: connection).first(where: { $0.id == pool.id })
-            else { return nil }
-            for _ in 0..<8 {
-                let offset = UInt128.random(in: 0..<pool.range.count)
-                guard let address = pool.range.first.advanced(by: offset) else { continue }
-                let rows = try connection.query(
-                    Queries.allocateRandom, pool.subnet, address, request.owner, ticket.until, ticket.key)
-                if !rows.isEmpty { return Found(subnet: pool.subnet, addresses: [address]) }
+        struct TooFew: Error {}
+        do {
+            return try connection.transaction {
+                try actor.declare(in: connection)
+                try SubnetTable.share(pool.subnet, in: connection)
+                // The pool may have shrunk while its subnet was waited for.
+                guard
+                    let pool = try PoolTable.pools(of: pool.subnet, in: connection).first(where: { $0.id == pool.id })
+                else { return nil }
+                // Ascending, since a row that another is just making is waited for; whether one is tried is left to chance.
+                let candidates = Self.offsets(max(8, Self.guesses * request.count), below: pool.range.count)
+                var found: [IPAddress] = []
+                for (index, offset) in candidates.enumerated() where found.count < request.count {
+                    guard Int.random(in: index..<candidates.count) - index < request.count - found.count,
+                        let address = pool.range.first.advanced(by: offset)
+                    else { continue }
+                    let rows = try connection.query(
+                        Queries.allocateRandom, pool.subnet, address, request.owner, ticket.until, ticket.key)
+                    if !rows.isEmpty { found.append(address) }
+                }
+                guard found.count == request.count else { throw TooFew() }
+                return Found(subnet: pool.subnet, addresses: found)
             }
+        } catch is TooFew {
             return nil
         }
+    }
+
+    /// Distinct numbers, ascending, as many as asked for or all there are.
+    private static func offsets(_ count: Int, below bound: UInt128) -> [UInt128] {
+        if bound <= UInt128(count) { return Array(0..<bound) }
+        var offsets: Set<UInt128> = []
+        while offsets.count < count { offsets.insert(.random(in: 0..<bound)) }
+        return offsets.sorted()
     }
 }

@@ -13,7 +13,7 @@ struct WireChanges {
     func all() throws -> [String] {
         try [
             Self.newer, Self.wires, Self.names, Self.links, Self.linked, Self.subnets, Self.added, Self.subnetNames,
-            Self.pools, Self.reservations, Self.addresses,
+            Self.pools, Self.reservations, Self.addresses, Self.confirmed,
         ].flatMap { sql in try connection.query(sql, entry).map { try $0.get(0) } }
     }
 
@@ -131,5 +131,16 @@ struct WireChanges {
                 WHERE (t.account_id, t.owner, t.owner_id, t.device) = (p.account_id, p.owner, p.owner_id, p.device)
                     AND NOT EXISTS (SELECT FROM journal_images($1, 'link') o WHERE o.key = image_key('link', to_jsonb(l)))))
         ORDER BY s.name, coalesce(p.ip, i.ip)
+        """
+
+    /// A subnet that the merge confirmed and that would be unconfirmed again, where nothing is kept that a person makes.
+    private static let confirmed = """
+        SELECT 'subnet ' || s.name || ' has pools, reservations or allocations since'
+        FROM journal_images($1::bigint, 'subnet') i JOIN wire_journal j ON j.id = $1 JOIN subnet s ON s.id::text = i.key
+        WHERE NOT (i.before ->> 'confirmed')::boolean AND s.confirmed AND NOT s.id = ANY (j.united)
+            AND (EXISTS (SELECT FROM pool p WHERE p.subnet_id = s.id)
+                OR EXISTS (SELECT FROM reservation r WHERE r.subnet_id = s.id)
+                OR EXISTS (SELECT FROM address a WHERE a.subnet_id = s.id AND a.allocated_to IS NOT NULL))
+        ORDER BY s.name
         """
 }

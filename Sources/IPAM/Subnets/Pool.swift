@@ -141,28 +141,42 @@ package enum PoolTable {
 
     /// Makes the addresses of a range allocatable again, as far as they are in a pool: in extents, or free.
     package static func giveBack(_ range: AddressRange, of subnet: Int64, in connection: Connection) throws {
-        var blocked = try connection.query(
-            """
-            SELECT first, last FROM reservation WHERE subnet_id = $1::bigint
-            UNION ALL SELECT gateway, gateway FROM subnet WHERE id = $1 AND gateway IS NOT NULL
-            """, subnet
-        ).map { row -> AddressRange? in AddressRange(try row.get(0), try row.get(1)) }.compactMap { $0 }
         for pool in try pools(of: subnet, in: connection) {
             guard let within = pool.range.intersection(range) else { continue }
             // What is in an extent is there, and what has a free row has been materialised: neither is given twice.
-            blocked += try connection.query("SELECT first, last FROM extent WHERE pool_id = $1::bigint", pool.id)
-                .map { row -> AddressRange? in AddressRange(try row.get(0), try row.get(1)) }.compactMap { $0 }
+            let blocked = try connection.query(
+                """
+                SELECT first, last FROM reservation
+                WHERE subnet_id = $1::bigint AND inetrange(first, last, '[]') && inetrange($3::inet, $4::inet, '[]')
+                UNION ALL SELECT gateway, gateway FROM subnet WHERE id = $1 AND gateway BETWEEN $3 AND $4
+                UNION ALL SELECT first, last FROM extent
+                WHERE pool_id = $2::bigint AND inetrange(first, last, '[]') && inetrange($3, $4, '[]')
+                """, subnet, pool.id, within.first, within.last
+            ).map { row -> AddressRange? in AddressRange(try row.get(0), try row.get(1)) }.compactMap { $0 }
             try connection.execute(
                 """
                 DELETE FROM address WHERE subnet_id = $1::bigint AND state = 'free'
                     AND ip BETWEEN $2::inet AND $3::inet
                 """, subnet, within.first, within.last)
             for piece in blocked.reduce([within], { pieces, block in pieces.flatMap { $0.subtracting(block) } }) {
-                try connection.execute(
-                    "INSERT INTO extent (pool_id, first, last) VALUES ($1::bigint, $2::inet, $3::inet)", pool.id,
-                    piece.first, piece.last)
+                try open(piece, of: pool, in: connection)
             }
         }
+    }
+
+    /// Makes a range that is in no extent one, together with those that end or begin beside it.
+    private static func open(_ range: AddressRange, of pool: Pool, in connection: Connection) throws {
+        let beside = try connection.query(
+            """
+            DELETE FROM extent
+            WHERE pool_id = $1::bigint AND inetrange(first, last, '[]') && inetrange($2::inet, $3::inet, '[]')
+            RETURNING first, last
+            """, pool.id, range.first.predecessor ?? range.first, range.last.advanced(by: 1) ?? range.last)
+        let ends =
+            try beside.flatMap { [try $0.get(0, as: IPAddress.self), try $0.get(1)] } + [range.first, range.last]
+        try connection.execute(
+            "INSERT INTO extent (pool_id, first, last) VALUES ($1::bigint, $2::inet, $3::inet)", pool.id,
+            ends.min(), ends.max())
     }
 
     /// Makes the addresses of a range no longer allocatable: cuts them out of the extents and drops their free rows.
@@ -170,7 +184,8 @@ package enum PoolTable {
         let rows = try connection.query(
             """
             DELETE FROM extent e USING pool p
-            WHERE p.id = e.pool_id AND p.subnet_id = $1::bigint AND e.first <= $3::inet AND e.last >= $2::inet
+            WHERE p.id = e.pool_id AND p.subnet_id = $1::bigint
+                AND inetrange(e.first, e.last, '[]') && inetrange($2::inet, $3::inet, '[]')
             RETURNING e.pool_id, e.first, e.last
             """, subnet, range.first, range.last)
         for row in rows {

@@ -35,6 +35,7 @@ extension SubnetTable {
         _ subnet: SubnetRef, _ edit: SubnetEdit, checkingOverlap: Bool = true, in connection: Connection
     ) throws {
         try lock([subnet.id], in: connection)
+        try settle(subnet.id, in: connection)
         let wire = edit.wire?.id ?? subnet.wire
         let pools = try PoolTable.pools(of: subnet.id, in: connection)
         let after = SubnetRequest(
@@ -54,6 +55,7 @@ extension SubnetTable {
         let movesGateway = after.gateway != subnet.gateway
         if movesGateway, let gateway = after.gateway, let one = AddressRange(gateway, gateway) {
             try PoolTable.take(one, of: subnet.id, in: connection)
+            try refuseAllocated(gateway, of: subnet, in: connection)
         }
         do {
             try connection.execute(
@@ -77,6 +79,21 @@ extension SubnetTable {
         if let wire = edit.wire { try WireTable.touch(wire, in: connection) }
     }
 
+    /// A gateway may be the address of an adapter, but nobody is given it.
+    private static func refuseAllocated(_ gateway: IPAddress, of subnet: SubnetRef, in connection: Connection) throws {
+        let row = try connection.query(
+            """
+            SELECT allocated_to FROM address
+            WHERE subnet_id = $1::bigint AND ip = $2::inet AND allocated_to IS NOT NULL
+            """, subnet.id, gateway
+        ).first
+        guard let owner: String = try row?.get(0) else { return }
+        throw NetworkError(
+            .held,
+            "\(gateway) cannot become the gateway of subnet \(subnet.title): it is allocated to \(owner); release it first: "
+                + "wireloom ip release \(subnet.name) \(gateway)")
+    }
+
     /// - Throws: ``NetworkError`` with code `in_use`, which counts what uses it, unless `force`.
     /// - Returns: what was let go of, in words.
     @discardableResult
@@ -84,6 +101,7 @@ extension SubnetTable {
         try lock([subnet.id], in: connection)
         // An allocation that is under way holds nothing but its rows: it is waited for, and then counts.
         try lockAddresses([subnet.id], in: connection)
+        try settle(subnet.id, in: connection)
         let uses = try self.uses(of: subnet, in: connection)
         guard force || uses.isEmpty else {
             throw NetworkError(

@@ -48,11 +48,8 @@ extension SubnetTable {
     /// Locks subnets, their pools and then every address row of theirs, in the order that everybody keeps.
     static func lockWhole(_ subnets: [Int64], in connection: Connection) throws {
         try lock(subnets, in: connection)
-        for subnet in subnets { try ReservationTable.endExpired(of: subnet, in: connection) }
-        try connection.execute(
-            """
-            SELECT FROM address WHERE subnet_id = ANY ($1::bigint[]) ORDER BY subnet_id, ip FOR UPDATE
-            """, subnets)
+        try lockAddresses(subnets, in: connection)
+        for subnet in subnets { try settle(subnet, in: connection) }
     }
 
     /// Why these addresses cannot be network or broadcast addresses: somebody has them.
