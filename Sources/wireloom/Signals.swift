@@ -3,7 +3,7 @@ import Foundation
 import Locking
 
 /// What SIGINT, SIGTERM and SIGHUP do: the command leaves things as others need them, and then the signal ends the process. A second
-/// one ends it at once.
+/// one ends it at once, unless it is the first one delivered twice, as `timeout` does.
 ///
 /// Every thread blocks the signals, and one waits for them. So what they start is ordinary code, which may lock and wait as a
 /// handler may not; and none is lost before somebody minds it.
@@ -17,11 +17,15 @@ enum Signals {
     private struct State {
         /// The innermost last.
         var scopes: [Scope] = []
-        /// The process is on its way out.
-        var isEnding = false
+        /// Since when the process is on its way out.
+        var endsSince: ContinuousClock.Instant?
+        var isEnding: Bool { endsSince != nil }
     }
 
     private static let state = Mutex(State())
+
+    /// What follows sooner is the same signal.
+    private static let echo: Duration = .milliseconds(500)
 
     /// Begins to mind the signals: in `main`, before there is another thread.
     static func watch() {
@@ -73,8 +77,9 @@ enum Signals {
     private static func received(_ number: Int32) {
         let (actions, ends): ([@Sendable () -> Void], Bool) = state.withLock { state in
             if !state.isEnding, let scope = state.scopes.last, !scope.ends { return ([scope.action], false) }
-            defer { state.isEnding = true }
-            return (state.isEnding ? [] : state.scopes.reversed().filter(\.ends).map(\.action), true)
+            if let since = state.endsSince { return ([], ContinuousClock.now - since > echo) }
+            state.endsSince = .now
+            return (state.scopes.reversed().filter(\.ends).map(\.action), true)
         }
         guard ends, !actions.isEmpty else {
             for action in actions { action() }

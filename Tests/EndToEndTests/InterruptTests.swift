@@ -17,6 +17,9 @@ struct InterruptTests {
         try vcenter.inject(.delay(milliseconds: 300_000), method: "WaitForUpdatesEx")
         let sync = try tool.start(["sync", "tokyo", "--wait", "--lease", "1h"])
         try until("it reads") { try vcenter.statistics().running["WaitForUpdatesEx"] == 1 }
+        // `timeout` tells the process, and then the group that it is in.
+        sync.send(number)
+        Thread.sleep(forTimeInterval: 0.02)
         sync.send(number)
         #expect(try sync.finish().status == -number)
         #expect(!isServed(tool))
