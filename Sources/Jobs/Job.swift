@@ -90,6 +90,8 @@ package struct ClaimedJob: Sendable {
     package let claimedAt: ContinuousClock.Instant
     /// That somebody canceled it before it was claimed.
     package var cancellation: Cancellation.Reason?
+    /// Only its handler ends it.
+    package var mustRun = false
 
     var claim: JobQueue.Claim { JobQueue.Claim(id: id, attempt: attempt) }
 }

@@ -5,7 +5,7 @@ package import Postgres
 ///
 /// A handler ends its job by `context.finish(in:)` inside the transaction that writes its result; one that has nothing to write just
 /// returns. To fail it throws: a `JobFailure` in its own words, anything else in ours. Where it can neither finish nor fail now, it
-/// throws a `JobPostponement`.
+/// throws a `JobPostponement`. A job that must run fails by a `JobFailure` alone: anything else postpones it.
 package protocol JobHandler: Sendable {
     var kind: String { get }
     func run(_ context: JobContext) throws
@@ -37,11 +37,14 @@ package final class JobContext: Sendable {
     }
 
     private let state: Mutex<State>
+    private let patience: Duration
     /// Writes what the context holds, now.
     private let flush: @Sendable (JobContext) -> Void
 
-    init(_ job: ClaimedJob, flush: @escaping @Sendable (JobContext) -> Void) {
+    /// - Parameter patience: how long the job waits at first that can be neither finished nor undone.
+    init(_ job: ClaimedJob, patience: Duration = .seconds(15), flush: @escaping @Sendable (JobContext) -> Void) {
         self.job = job
+        self.patience = patience
         self.flush = flush
         state = Mutex(State(trustedUntil: job.claimedAt + job.lease, lastBeat: job.claimedAt))
         if let reason = job.cancellation { cancellation.cancel(reason) }
@@ -54,6 +57,9 @@ package final class JobContext: Sendable {
 
     /// Whether the lease is certain to be this worker's, by the local clock: for deeds that no transaction can take back.
     package var isTrusted: Bool { ContinuousClock.now < trustedUntil }
+
+    /// How long the job waits in the queue where it can be neither finished nor undone now: longer each time.
+    package var postponement: Duration { min(patience * min(job.attempt, 20), .seconds(300)) }
 
     /// Throws when the handler should stop.
     package func checkCancellation() throws {

@@ -26,7 +26,8 @@ extension JobQueue {
                     label: try row.get("label"), payload: try row.get("payload"), attempt: try row.get("attempt"),
                     worker: worker, lease: lease, claimedAt: sent,
                     cancellation: try row.get("cancel_requested")
-                        ? .requested(by: try row.get("canceled_by")) : nil)
+                        ? .requested(by: try row.get("canceled_by")) : nil,
+                    mustRun: try row.get("must_run"))
             }
         } ?? nil
     }
@@ -84,22 +85,27 @@ extension JobQueue {
 
     /// Hands a job back that its worker, asked to stop, did not finish. Throws `lostLease` where it is not the worker's any more.
     ///
-    /// - Parameter after: How long it waits in the queue at least.
+    /// - Parameters:
+    ///   - after: How long it waits in the queue at least.
+    ///   - why: What stands in the way, where nobody stopped the worker.
     @discardableResult
-    func release(_ job: ClaimedJob, after: Duration = .zero, in connection: Connection) throws -> JobState {
-        guard let given = try giveBack(job, after: after, in: connection).first else {
+    func release(
+        _ job: ClaimedJob, after: Duration = .zero, why: String? = nil, in connection: Connection
+    ) throws -> JobState {
+        guard let given = try giveBack(job, after: after, why: why, in: connection).first else {
             throw JobError.lostLease(job.id, attempt: job.attempt)
         }
         return given.state
     }
 
     private func giveBack(
-        _ job: ClaimedJob?, after: Duration = .zero, in connection: Connection
+        _ job: ClaimedJob?, after: Duration = .zero, why: String? = nil, in connection: Connection
     ) throws -> [(id: JobID, state: JobState)] {
         let given: [(id: JobID, state: JobState)]? = try Self.againOnConflict(with: ["job_queued_once"]) {
             try connection.transaction {
                 let given = try connection.query(
-                    JobSQL.giveBack, job == nil, job?.id.value, job.map { Int32($0.attempt) }, after
+                    JobSQL.giveBack, job == nil, job?.id.value, job.map { Int32($0.attempt) }, after,
+                    why?.withoutNUL
                 ).map { row in (id: JobID(try row.get("id")), state: try JobState(stored: row.get("state"))) }
                 if !given.isEmpty {
                     try Self.notify(given.contains { $0.state == .queued } ? .queued : .ended, in: connection)

@@ -91,16 +91,19 @@ package struct JobQueue: Sendable {
     /// Cancels a job. A job in its final transaction is waited for, and has then ended.
     @discardableResult
     package func cancel(_ id: JobID, by person: String) throws -> CancelOutcome {
-        try database.transaction { connection in
-            guard let row = try connection.query(JobSQL.cancel, id.value, person).first else {
-                guard let job = try job(id, in: connection) else { throw JobError.notFound(id) }
-                throw JobError(
-                    .alreadyEnded, "job \(id) has ended already (\(job.state.rawValue)): there is nothing to cancel")
-            }
-            let state = try JobState(stored: row.get("state"))
-            try Self.notify(state == .canceled ? .ended : .cancel, in: connection)
-            return state == .canceled ? .canceled : .requested
+        try database.transaction { try cancel(id, by: person, in: $0) }
+    }
+
+    @discardableResult
+    package func cancel(_ id: JobID, by person: String, in connection: Connection) throws -> CancelOutcome {
+        guard let row = try connection.query(JobSQL.cancel, id.value, person).first else {
+            guard let job = try job(id, in: connection) else { throw JobError.notFound(id) }
+            throw JobError(
+                .alreadyEnded, "job \(id) has ended already (\(job.state.rawValue)): there is nothing to cancel")
         }
+        let state = try JobState(stored: row.get("state"))
+        try Self.notify(state == .canceled ? .ended : .cancel, in: connection)
+        return state == .canceled ? .canceled : .requested
     }
 
     // MARK: Looking

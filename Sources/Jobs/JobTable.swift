@@ -69,7 +69,8 @@ enum JobSQL {
             )
         FROM next
         WHERE job.id = next.id
-        RETURNING job.id, job.kind, job.subject, job.label, job.payload, job.attempt, job.cancel_requested, job.canceled_by
+        RETURNING job.id, job.kind, job.subject, job.label, job.payload, job.attempt, job.cancel_requested, job.canceled_by,
+            job.must_run
         """
 
     static let byID = "SELECT \(columns) FROM job WHERE id = $1::bigint"
@@ -160,7 +161,7 @@ enum JobSQL {
 
     /// Where the row says how the work ends for it, it ends so; else it goes back to the queue, unless another of its
     /// kind waits there already. `$2`, `$3`: the claim to hand back; both NULL for every claim that ran out. A claim that is
-    /// handed back waits `$4`.
+    /// handed back waits `$4`; `$5` is why, where nobody stopped its worker.
     static let giveBack = """
         WITH gone AS MATERIALIZED (
             SELECT id, worker,
@@ -204,10 +205,9 @@ enum JobSQL {
         ), told AS (
             INSERT INTO job_event (job_id, level, code, message)
             SELECT id,
-                   CASE WHEN $1::bool THEN 'warning' ELSE 'info' END,
-                   CASE WHEN $1::bool THEN 'worker_lost' ELSE 'worker_stopped' END,
-                   'worker ' || worker
-                       || CASE WHEN $1::bool THEN ' stopped answering' ELSE ' was stopped' END
+                   CASE WHEN $1::bool OR $5::text IS NOT NULL THEN 'warning' ELSE 'info' END,
+                   CASE WHEN $1::bool THEN 'worker_lost' WHEN $5 IS NOT NULL THEN 'postponed' ELSE 'worker_stopped' END,
+                   coalesce($5, 'worker ' || worker || CASE WHEN $1::bool THEN ' stopped answering' ELSE ' was stopped' END)
                        || CASE WHEN state = 'queued' THEN '; the job is queued again' ELSE '' END
             FROM changed
         )

@@ -18,6 +18,8 @@ package final class Runner: Sendable {
         package let width: Int
         /// How long a worker may be silent before its jobs are taken from it.
         package var lease: Duration = .seconds(30)
+        /// How long a job waits at first that can be neither finished nor undone; longer each time, up to five minutes.
+        package var patience: Duration = .seconds(15)
         /// How often the queue is looked at without being told: what a lost notification costs.
         package var poll: Duration = .seconds(2)
         /// Only these jobs; `nil` is any.
@@ -255,7 +257,7 @@ package final class Runner: Sendable {
 
     private func begin(_ job: ClaimedJob, on lane: Int) {
         let pulse = self.pulse
-        let context = JobContext(job) { pulse.flush($0) }
+        let context = JobContext(job, patience: configuration.patience) { pulse.flush($0) }
         state.withLock { state in
             state.saidIdle = false
             state.lanes.begin(context, on: lane)

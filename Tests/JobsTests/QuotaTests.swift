@@ -96,6 +96,40 @@ struct QuotaTests {
         }
     }
 
+    @Test(
+        "only a failure that its handler tells ends a job that must run: whatever else is thrown postpones it, also when it was canceled",
+        arguments: [false, true])
+    func endsByItsHandler(canceled: Bool) throws {
+        struct Surprise: Error {}
+        let fixture = try Fixture()
+        let id = try enqueue(fixture, "a", mustRun: true)
+        if canceled { try fixture.queue.cancel(id, by: "ops") }
+        let errors: [any Error] = [
+            Surprise(), DatabaseError(.unavailable, "away"), DatabaseError(.bug, "bug"), JobError(.canceled, "told to"),
+        ]
+        func run(_ error: any Error) throws -> JobState {
+            let context = JobContext(try fixture.claim(), patience: .zero) { _ in }
+            let outcome = Outcome(of: context) { throw error }
+            return try fixture.database.transaction { try outcome.write(context, fixture.queue, $0) }
+        }
+        for error in errors { #expect(try run(error) == .queued, "\(error)") }
+        let told = try fixture.queue.events(id)
+        #expect(told.map(\.code) == errors.map { _ in "postponed" })
+        #expect(told[1].message == "away; the job is queued again")
+        #expect(try run(JobFailure(code: "x", message: "nothing is left of it")) == (canceled ? .canceled : .failed))
+        #expect(try fixture.queue.job(id)?.error == "nothing is left of it")
+    }
+
+    @Test("a job that need not run ends by whatever its handler throws")
+    func endsByAnything() throws {
+        let fixture = try Fixture()
+        let id = try enqueue(fixture, "a")
+        let context = JobContext(try fixture.claim()) { _ in }
+        let outcome = Outcome(of: context) { throw DatabaseError(.unavailable, "away") }
+        #expect(try fixture.database.transaction { try outcome.write(context, fixture.queue, $0) } == .failed)
+        #expect(try fixture.queue.job(id)?.errorCode == "database_unavailable")
+    }
+
     @Test("a job that is postponed goes back to the queue, and runs no sooner than it said")
     func postponed() throws {
         let fixture = try Fixture()
