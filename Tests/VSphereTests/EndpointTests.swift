@@ -74,4 +74,20 @@ import VSphere
         #expect(token.isCancelled)
         #expect(count.value == 11)
     }
+
+    @Test("a cancellation that spares deeds is followed by one that does not, and both wake who waits")
+    func sparing() {
+        let token = CancellationToken()
+        final class Count: @unchecked Sendable { var value = 0 }  // one thread
+        let count = Count()
+        token.onCancel { count.value += 1 }
+        token.cancel(sparingDeeds: true)
+        token.cancel(sparingDeeds: true)
+        #expect(token.isCancelled)
+        #expect(!token.endsDeeds)
+        token.onCancel { count.value += 10 }
+        token.cancel()
+        #expect(token.endsDeeds)
+        #expect(count.value == 22)
+    }
 }

@@ -24,6 +24,7 @@ package struct TaskProgress: Hashable, Sendable {
     }
 }
 
+// A cancellation that spares deeds spares these: their answer says what was begun.
 // What starts a task returns once the server took it on. A connection that ends before tells nothing of whether it did:
 // these calls are never repeated on such an error, and whoever gets `unfinished`, `timedOut` or `unreachable` looks for
 // what the task would have made. `NotAuthenticated` is a refusal, after which they are repeated in a new session.
@@ -77,6 +78,49 @@ extension VSphereSession {
     ///   `invalidState` of one that has ended.
     package func cancel(_ task: TaskID) throws {
         try renewingOnce("CancelTask") { try call(SOAPRequest("CancelTask", on: task.reference)) }
+    }
+
+    /// The tasks that a VM or template is being cloned by now, whoever asked for it; `nil` where the user may not read them.
+    ///
+    /// A task does not tell the name of what it makes, only of what that is made.
+    package func readCloning(of source: String) throws -> [TaskID]? {
+        try renewingOnce("the reading of the tasks of VM \(source)") {
+            var recent: [String]?
+            var isUnreadable = false
+            try withoutActuallyEscaping({ (found: ObjectProperties) in
+                isUnreadable = found.unreadable["recentTask"] != nil
+                recent = found.references("recentTask")
+            }) { try retrieve(.recentTasks, of: [ObjectSpec(object: machine(source))], $0) }
+            guard let recent, !isUnreadable else { return nil }
+            var cloning: [TaskID] = []
+            for id in recent.map({ TaskID($0) }) {
+                switch try isCloning(id) {
+                case nil: return nil
+                case true?: cloning.append(id)
+                case false?: break
+                }
+            }
+            return cloning
+        }
+    }
+
+    /// `nil` where the user may not read it.
+    private func isCloning(_ task: TaskID) throws -> Bool? {
+        var answer: Bool?
+        do {
+            try withoutActuallyEscaping({ (found: ObjectProperties) in
+                guard let state = found.text("info.state").flatMap(TaskProgress.State.init) else { return }
+                let isRunning = state == .queued || state == .running
+                // A server that does not tell what it is may mean any.
+                let kind = found.text("info.descriptionId") ?? "clone"
+                answer = isRunning && kind.hasSuffix("clone")
+            }) {
+                try retrieve(.task, of: [ObjectSpec(object: task.reference)], optional: ["info.descriptionId"], $0)
+            }
+        } catch let fault as SOAPFault where fault.type == "ManagedObjectNotFound" && fault.object == task.reference {
+            return false
+        }
+        return answer
     }
 
     private func machine(_ id: String) -> ManagedObjectReference {
@@ -156,6 +200,8 @@ private struct TaskInfo {
 }
 
 extension PropertyQuery {
+    fileprivate static let recentTasks = PropertyQuery(["VirtualMachine": ["recentTask": .array(of: .reference)]])
+
     fileprivate static let task = PropertyQuery([
         "Task": [
             "info.state": .text, "info.progress": .text, "info.descriptionId": .text,

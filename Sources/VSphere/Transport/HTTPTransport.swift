@@ -130,7 +130,9 @@ final class HTTPTransport {
                 wl_curl_set_pointer(easy, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: body.baseAddress))
             }
             return try withExtendedLifetime(transfer) {
-                try drive(transfer, limit ?? timeouts.answer, canBeCanceled: canBeCanceled)
+                try drive(
+                    transfer, limit ?? timeouts.answer, canBeCanceled: canBeCanceled,
+                    isDeed: !request.isRepeatable)
             }
         }
         if let error = transfer.failure { throw error }
@@ -166,7 +168,10 @@ final class HTTPTransport {
         }
     }
 
-    private func drive(_ transfer: Transfer, _ limit: Duration, canBeCanceled: Bool) throws -> CURLcode {
+    /// - Parameter isDeed: whether a cancellation may spare it.
+    private func drive(
+        _ transfer: Transfer, _ limit: Duration, canBeCanceled: Bool, isDeed: Bool = false
+    ) throws -> CURLcode {
         let waker = Waker(multi: multi)
         let hook = canBeCanceled ? cancellation.onCancel { curl_multi_wakeup(waker.multi) } : nil
         defer { if let hook { cancellation.removeHook(hook) } }
@@ -178,7 +183,7 @@ final class HTTPTransport {
             var running: Int32 = 0
             let performed = curl_multi_perform(multi, &running)
             guard performed == CURLM_OK else { return CURLE_FAILED_INIT }
-            if canBeCanceled, cancellation.isCancelled { throw canceled }
+            if canBeCanceled, isDeed ? cancellation.endsDeeds : cancellation.isCancelled { throw canceled }
             if running == 0 { break }
             if let complaint = watch.complaint(transfer.byteCount, at: .now) {
                 throw VSphereError(.timedOut, "\(url) \(complaint)")

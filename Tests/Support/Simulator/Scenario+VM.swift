@@ -32,6 +32,7 @@ extension Scenario {
         /// "ubuntu64Guest"
         package var guestID: String?
         package var cpus: Int?
+        package var coresPerSocket: Int?
         package var memoryMB: Int?
         package var snapshots: [Snapshot]?
 

@@ -43,6 +43,11 @@ extension SimulatedVCenter {
         try put("POST", "/vm/\(id)/power", ["power": power])
     }
 
+    /// Whether `config` is unset, and the VM is found by its UUIDs no more.
+    package func setInaccessible(_ id: String, _ isInaccessible: Bool) throws {
+        try put("POST", "/vm/\(id)", ["inaccessible": isInaccessible])
+    }
+
     package func remove(_ id: String) throws {
         try put("POST", "/vm/\(id)/remove", [String: String]())
     }
@@ -130,6 +135,8 @@ extension SimulatedVCenter {
         package var fault: String?
         /// With what the next task of a method ends: ["PowerOnVM_Task": "NoCompatibleHost"].
         package var faults: [String: String]?
+        /// "tentative" or "duplicate": the state of the addresses that the guest was given.
+        package var addressState: String?
         /// Whether adapters are connected once the VM runs.
         package var connected: Bool?
         /// "obey", or "ignore" as a guest that hangs does.
@@ -138,7 +145,7 @@ extension SimulatedVCenter {
         package init(
             taskMS: Int? = nil, bootMS: Int? = nil, customization: String? = nil, tools: Bool? = nil,
             address: String? = nil, fault: String? = nil, faults: [String: String]? = nil, connected: Bool? = nil,
-            shutdown: String? = nil
+            shutdown: String? = nil, addressState: String? = nil
         ) {
             self.taskMS = taskMS
             self.bootMS = bootMS
@@ -149,6 +156,7 @@ extension SimulatedVCenter {
             self.faults = faults
             self.connected = connected
             self.shutdown = shutdown
+            self.addressState = addressState
         }
     }
 

@@ -219,7 +219,7 @@ func configInfo(spec *vmSpec, path string, devices []types.BaseVirtualDevice) *t
 		Files: types.VirtualMachineFileInfo{VmPathName: path},
 		Tools: &types.ToolsConfigInfo{},
 		Hardware: types.VirtualHardware{
-			NumCPU: spec.CPUs, NumCoresPerSocket: 1, MemoryMB: int32(spec.MemoryMB), Device: devices,
+			NumCPU: spec.CPUs, NumCoresPerSocket: spec.CoresPerSocket, MemoryMB: int32(spec.MemoryMB), Device: devices,
 		},
 		Firmware: "efi", CpuAllocation: &allocation.CpuAllocation, MemoryAllocation: &allocation.MemoryAllocation,
 		BootOptions: &types.VirtualMachineBootOptions{},

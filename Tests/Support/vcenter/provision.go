@@ -30,6 +30,8 @@ type provisioning struct {
 	Tools bool `json:"tools"`
 	// Address is what the guest reports instead of the address it was given.
 	Address string `json:"address"`
+	// AddressState is the state of the addresses that the guest was given: "tentative", "duplicate".
+	AddressState string `json:"address_state"`
 	// Connected tells whether adapters are connected once the VM runs.
 	Connected bool `json:"connected"`
 	// Shutdown: "obey", or "ignore" as a guest that hangs does.
@@ -114,6 +116,8 @@ func (w *inventory) run(m *machine, name string, body taskBody) types.ManagedObj
 	}
 	simulator.Map.Put(task)
 	w.tasks = append(w.tasks, task.Self)
+	recent := append(append([]types.ManagedObjectReference{}, m.RecentTask...), task.Self)
+	simulator.Map.Update(m, []types.PropertyChange{{Name: "recentTask", Val: recent}})
 	exclusive := name != "clone"
 	if exclusive && m.busy {
 		task.fault = &types.TaskInProgress{Task: task.Self}
@@ -196,6 +200,11 @@ func (w *inventory) forgetTasks() {
 		simulator.Map.Remove(ref)
 	}
 	w.tasks = nil
+	for _, m := range w.machines {
+		if len(m.RecentTask) != 0 {
+			simulator.Map.Update(m, []types.PropertyChange{{Name: "recentTask", Val: []types.ManagedObjectReference{}}})
+		}
+	}
 }
 
 // injected is the fault that this task shall end with, used up; nil for none.
@@ -697,6 +706,9 @@ func (w *inventory) boot(m *machine, behave provisioning) {
 			}
 			if behave.Address != "" && i == 0 && len(nic.Addresses) != 0 {
 				nic.Addresses = []guestAddress{{Address: behave.Address}}
+			}
+			for j := range nic.Addresses {
+				nic.Addresses[j].State = behave.AddressState
 			}
 			if a.Connected != nil && !*a.Connected {
 				nic.Connected = new(bool)

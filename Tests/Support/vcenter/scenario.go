@@ -189,6 +189,7 @@ type vmSpec struct {
 	Guest          []guestNIC        `json:"guest,omitempty"`
 	GuestID        string            `json:"guest_id,omitempty"`
 	CPUs           int32             `json:"cpus,omitempty"`
+	CoresPerSocket int32             `json:"cores_per_socket,omitempty"`
 	MemoryMB       int64             `json:"memory_mb,omitempty"`
 	Snapshots      []snapshot        `json:"snapshots,omitempty"`
 }
@@ -473,6 +474,9 @@ func (s *scenario) completeVM(v *vmSpec) {
 	fill(&v.Connection, map[bool]string{true: "inaccessible", false: "connected"}[v.Inaccessible])
 	fill(&v.Tools, map[bool]string{true: "running", false: "not_running"}[v.Power == "on"])
 	fill(&v.GuestID, "otherGuest64")
+	if v.CoresPerSocket == 0 {
+		v.CoresPerSocket = 1
+	}
 	if v.CPUs == 0 {
 		v.CPUs = 2
 	}
