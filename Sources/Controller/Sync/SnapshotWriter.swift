@@ -397,24 +397,16 @@ struct SnapshotWriter {
         _ reported: [ReportedAddress], of subject: String
     ) -> [(ip: IPAddress, prefixLength: Int?)] {
         reported.compactMap { address in
-            guard let ip = IPAddress(String(address.text.prefix { $0 != "%" })) else {
-                if !address.text.isEmpty {
-                    findings.insert(
-                        SyncFinding(
-                            code: "bad_address", subject: subject,
-                            message: "\(subject) reports \"\(address.text)\", which is no IP address; it is left out"))
-                }
+            switch address.standing(ignoring: account.ignored) {
+            case .counts(let ip): return (ip, address.prefixLength)
+            case .unreadable where !address.text.isEmpty:
+                findings.insert(
+                    SyncFinding(
+                        code: "bad_address", subject: subject,
+                        message: "\(subject) reports \"\(address.text)\", which is no IP address; it is left out"))
                 return nil
+            case .tentative, .duplicate, .ignored, .unreadable: return nil
             }
-            let temporary = ip.family == .v6 && address.origin == "random"
-            // "unknown" is what open-vm-tools say of every IPv6 address of a Linux guest.
-            let unusable = ["duplicate", "invalid", "inaccessible", "tentative"].contains(address.state)
-            if ip.isLoopback || ip.isLinkLocal || ip.isMulticast || ip.isUnspecifiedOrBroadcast || temporary || unusable
-                || account.ignored.contains(where: { $0.contains(ip) })
-            {
-                return nil
-            }
-            return (ip, address.prefixLength)
         }
     }
 
