@@ -31,6 +31,10 @@ package enum SQLFiles {
         ),
         (13, "digests", text(PackageResources.V0013_digests_up_sql), text(PackageResources.V0013_digests_down_sql)),
         (14, "names", text(PackageResources.V0014_names_up_sql), text(PackageResources.V0014_names_down_sql)),
+        (
+            15, "takeover",
+            text(PackageResources.V0015_takeover_up_sql), text(PackageResources.V0015_takeover_down_sql)
+        ),
     ]
 
     /// Each single statement by its file name without `.sql`; a test prepares every one against a fresh schema.

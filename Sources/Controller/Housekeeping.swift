@@ -3,7 +3,7 @@ internal import IPAM
 internal import Logging
 package import Postgres
 
-/// Ends, while `serve` runs, what is over by now: reservations, allocations, quarantines and keys. Allocating does the same for
+/// Ends, while `serve` runs, what is over by now: reservations, allocations, quarantines, keys and secrets. Allocating does the same for
 /// the subnet it needs, so nothing waits for this; it keeps what people see near the truth.
 ///
 /// `@unchecked Sendable`: `timer` is set in `start` and cleared in `stop`, both on the owner's thread.
@@ -22,18 +22,24 @@ package final class Housekeeping: @unchecked Sendable {
     package func start() {
         let timer = DispatchSource.makeTimerSource(queue: queue)
         timer.schedule(deadline: .now() + Self.interval, repeating: Self.interval, leeway: .seconds(1))
-        timer.setEventHandler { @Sendable [database, logger] in
+        timer.setEventHandler { @Sendable [self, logger] in
             do {
-                try database.withConnection { connection in
-                    try SubnetTable.settle(nil, in: connection)
-                    try SubnetTable.forgetKeys(in: connection)
-                }
+                try sweep()
             } catch {
                 logger.warning("ending what is over failed", metadata: ["error": "\(error)"])
             }
         }
         timer.activate()
         self.timer = timer
+    }
+
+    /// Ends what is over by now, once.
+    package func sweep() throws {
+        try database.withConnection { connection in
+            try SubnetTable.settle(nil, in: connection)
+            try SubnetTable.forgetKeys(in: connection)
+            try VMRequestTable.eraseUserData(in: connection)
+        }
     }
 
     /// Returns when it does nothing any more.

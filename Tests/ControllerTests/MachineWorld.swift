@@ -65,6 +65,7 @@ final class MachineWorld {
         var odd = one
         odd.name = "template-odd"
         odd.guestID = "otherGuest64"
+        odd.coresPerSocket = 2
         scenario.vms = [
             one, two, windows, bare, odd, World.vm("web-0", "10.20.0.10/24"),
             World.vm("web-9", "10.20.0.11/24", on: "esx-2"),
@@ -103,13 +104,15 @@ final class MachineWorld {
         return try runner.wait(for: ids, every: .milliseconds(50)).sorted { $0.id < $1.id }
     }
 
-    func runner(_ ids: [JobID]) -> Runner {
+    func runner(_ ids: [JobID], secrets: SecretBox? = nil) -> Runner {
         var configuration = Runner.Configuration(worker: "test-\(UUID().uuidString)", width: 8)
         configuration.only = ids
         configuration.poll = .milliseconds(100)
+        configuration.patience = .milliseconds(200)
         return Runner(
             sandbox.queue,
-            handlers: VMHandlers(database: sandbox.database, secrets: sandbox.secrets, pace: Self.hurried).all,
+            handlers: VMHandlers(database: sandbox.database, secrets: secrets ?? sandbox.secrets, pace: Self.hurried)
+                .all,
             configuration)
     }
 
@@ -118,7 +121,6 @@ final class MachineWorld {
         pace.first = .milliseconds(20)
         pace.otherAddress = .milliseconds(300)
         pace.settle = .milliseconds(500)
-        pace.postponed = .milliseconds(200)
         return pace
     }
 

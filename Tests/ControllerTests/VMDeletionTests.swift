@@ -86,6 +86,36 @@ struct VMDeletionTests {
         #expect(try world.addresses().contains("10.20.0.128 quarantined"))
     }
 
+    @Test("a VM that is inaccessible is neither taken for deleted nor forgotten")
+    func inaccessible() throws {
+        let world = try MachineWorld()
+        try world.create(world.request("web-1", "servers"))
+        try world.vcenter.setInaccessible("web-1", true)
+        let job = try world.delete("web-1")
+        #expect(job.state == .failed)
+        #expect(
+            job.error?.contains("and not its instance UUID, as of a VM that is inaccessible") == true,
+            "\(job.error ?? "")")
+        #expect(try world.addresses().contains("10.20.0.128 held web-1"))
+        try world.vcenter.setInaccessible("web-1", false)
+        #expect(try world.delete("web-1").state == .succeeded)
+        #expect(try world.machinesThere() == ["web-0", "web-9"])
+    }
+
+    @Test("only the steps that deleting has are given a time")
+    func timeouts() throws {
+        let world = try MachineWorld()
+        try world.create(world.request("web-1", "servers"))
+        let error = #expect(throws: ProvisioningError.self) {
+            try world.machines.delete("web-1", timeouts: ["clone": 3600])
+        }
+        #expect(error?.detail.hasSuffix("they are shutdown, power_off, destroy") == true, "\(error?.detail ?? "")")
+        // Each has its own: a power-off that takes longer than it may is not taken for part of the destroying.
+        try world.vcenter.setProvisioning(.init(taskMS: 600_000, shutdown: "ignore"))
+        let job = try world.machines.delete("web-1", timeouts: ["shutdown": 1, "power_off": 1]).job
+        #expect(try world.run([job])[0].error == "VM web-1: powering it off took longer than 1 second")
+    }
+
     @Test("a VM that was deleted behind wireloom's back is found by syncs, and its address released by the same rule")
     func behind() throws {
         let world = try MachineWorld()

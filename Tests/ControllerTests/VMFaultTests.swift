@@ -71,6 +71,12 @@ struct VMFaultTests {
             fault: "the adapter is not connected", vm: "removed", address: "quarantined", again: never,
             timeouts: ["guest": 2], arrange: { try $0.vcenter.setProvisioning(.init(connected: false)) }),
         Case(
+            fault: "another machine uses the address", vm: "removed", address: "quarantined", again: never,
+            arrange: { try $0.vcenter.setProvisioning(.init(addressState: "duplicate")) }),
+        Case(
+            fault: "the guest does not use the address yet", vm: "removed", address: "quarantined", again: never,
+            timeouts: ["guest": 2], arrange: { try $0.vcenter.setProvisioning(.init(addressState: "tentative")) }),
+        Case(
             fault: "any of these, with `--keep`", vm: "kept", address: "held by the VM", again: never,
             keeps: true, arrange: { try $0.vcenter.setProvisioning(.init(address: "10.20.0.77/24")) }),
         Case(

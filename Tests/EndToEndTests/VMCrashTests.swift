@@ -274,7 +274,7 @@ struct VMCrashTests {
         let first = try world.tool.start(["serve", "--lease", "2s"])
         try until("the task is written down") {
             try world.database.count(
-                "SELECT count(*) FROM vm_step WHERE step = 'clone' AND detail ->> 'task' LIKE 'task-%'") == 1
+                "SELECT count(*) FROM vm_step WHERE step = 'clone' AND detail -> 'tasks' ->> 0 LIKE 'task-%'") == 1
         }
         first.send(SIGKILL)
         _ = try first.finish()

@@ -39,6 +39,14 @@ enum GuestVerdict: Equatable {
             }
             let reported = adapter?.reported ?? []
             guard let missing = wanted.addresses.first(where: { !reported.contains($0) }) else { continue }
+            if adapter?.duplicate.contains(missing) == true {
+                self = .failed("another machine uses \(missing), as its guest found out")
+                return
+            }
+            if adapter?.tentative.contains(missing) == true {
+                self = .waiting(for: "its guest does not use \(missing) yet (tentative)")
+                return
+            }
             let others = facts.adapters.flatMap { $0.reported }.filter { $0.family == missing.family }
             if others.isEmpty {
                 self = .waiting(for: "its guest reports no address")

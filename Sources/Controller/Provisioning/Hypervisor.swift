@@ -16,6 +16,8 @@ protocol Hypervisor {
     func find(instanceUUID: String) throws -> String?
     /// `nil` where there is no such VM any more.
     func machine(_ id: String) throws -> MachineFacts?
+    /// The tasks that a template is being cloned by now, whoever began them; `nil` where the account's user may not read that.
+    func cloning(of template: String) throws -> [String]?
     /// The VM as a sync would read it; `nil` where there is none any more.
     func record(_ id: String) throws -> VirtualMachineRecord?
 
@@ -57,6 +59,8 @@ struct TemplateFacts {
     /// vSphere's name for the guest's kind.
     let guestID: String?
     let hasTools: Bool
+    /// `nil` where it is not told.
+    let coresPerSocket: Int?
     /// In the order of devices, as the customization counts them.
     let adapters: [Adapter]
 }
@@ -73,7 +77,7 @@ struct MachineLocation {
 struct MachineFacts {
     let id: String
     let name: String
-    /// Lower case.
+    /// Lower case; `nil` where the server has no configuration of it to show: it is being made, or is inaccessible.
     let instanceUUID: String?
     let isTemplate: Bool
     /// `poweredOn`, `poweredOff`, `suspended`.
@@ -89,8 +93,12 @@ struct GuestFacts {
         /// The device key of the VM's adapter.
         let key: Int
         let isConnected: Bool
-        /// Without the addresses that never count.
-        let reported: [IPAddress]
+        /// The addresses that count, as in a sync.
+        var reported: [IPAddress] = []
+        /// Those that the guest does not use yet, until it knows whether another machine does.
+        var tentative: [IPAddress] = []
+        /// Those that it does not use, because another machine does.
+        var duplicate: [IPAddress] = []
     }
 
     enum Customization: Equatable {
@@ -105,6 +113,25 @@ struct GuestFacts {
     let customization: Customization
     /// Those that the guest tells of.
     let adapters: [Adapter]
+}
+
+/// What a server shows of a VM that is looked for by its instance UUID.
+enum MachinePresence {
+    /// Proven absent: it is found by its UUID no more, and what has its object id is none, or another VM.
+    case absent
+    case present(MachineFacts)
+    /// Something has its object id and tells no instance UUID: the VM may well be there.
+    case unknown(MachineFacts)
+}
+
+extension Hypervisor {
+    /// - Parameter id: the VM's object id, where it was ever known: a VM that is inaccessible is found by that alone.
+    func presence(of instanceUUID: String, knownAs id: String?) throws -> MachinePresence {
+        if let found = try find(instanceUUID: instanceUUID), let facts = try machine(found) { return .present(facts) }
+        guard let id, let facts = try machine(id) else { return .absent }
+        guard let uuid = facts.instanceUUID else { return .unknown(facts) }
+        return uuid == instanceUUID ? .present(facts) : .absent
+    }
 }
 
 /// How to get at an account's endpoint.

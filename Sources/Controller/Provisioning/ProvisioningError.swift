@@ -36,6 +36,15 @@ package struct ProvisioningError: Error, Sendable, CustomStringConvertible {
 
     package var description: String { detail }
 
+    /// A VM is there of which the server does not tell whether it is the one that is looked for.
+    init(unknown facts: MachineFacts, title: String) {
+        self.init(
+            .failed,
+            "\(title): the server shows \(facts.name.isEmpty ? "a VM" : facts.name) (\(facts.id)) and not its instance UUID, as of a VM "
+                + "that is inaccessible: it may be this one, so nothing was released; make it accessible, or remove it there"
+        )
+    }
+
     init(_ refusal: NoAttachment, of name: String) {
         let hint = refusal.fix.isEmpty ? "" : "; see: " + refusal.fix.split(separator: "\n").joined(separator: ", ")
         self.init(.noHost, "VM \(name) finds no place: \(refusal.sentence)\(hint)")

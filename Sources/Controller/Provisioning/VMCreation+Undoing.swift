@@ -15,22 +15,15 @@ extension VMCreation {
 
     /// Takes back what was done, and fails the job; postpones it where that cannot be done now.
     func undo(_ failure: VMFailure) throws -> Never {
-        try fenced { try VMRequestTable.setError(failure, of: row.id, in: connection) }
-        let present = try reread()
-        let remains = try postponing { try remove(present) }
-        let failure: VMFailure
-        switch remains {
-        case .absent: failure = try release(present)
-        case .kept(let vm): failure = try postponing { try keep(vm, present) }
+        let told = try postponing {
+            // The connection may have been lost while a guest was waited for, and nobody noticed.
+            try log.fenced { try VMRequestTable.setError(failure, of: row.id, in: connection) }
+            switch try remove(reread()) {
+            case .absent: return try release(reread())
+            case .kept(let vm): return try keep(vm, reread())
+            }
         }
-        throw JobFailure(code: failure.code, message: failure.message)
-    }
-
-    func fenced(_ body: () throws -> Void) throws {
-        try connection.transaction {
-            try context.lock(in: connection)
-            try body()
-        }
+        throw JobFailure(code: told.code, message: told.message)
     }
 
     private func reread() throws -> VMRequestRow {
@@ -45,9 +38,10 @@ extension VMCreation {
             return try body()
         } catch {
             try work.checkStop()
+            if error is JobFailure { throw error }
             if let error = error as? JobError, error.code == .lostLease { throw error }
             let failure = VMFailure(error, title: title)
-            let delay = work.postponement
+            let delay = context.postponement
             context.log(
                 .warning, code: "not_undone", subject: row.name,
                 message:
@@ -58,36 +52,37 @@ extension VMCreation {
     }
 
     private func remove(_ present: VMRequestRow) throws -> Remains {
-        let clone = try log.entry(.clone)
-        // Nothing was ever asked of the server.
-        guard let clone else { return .absent }
+        // Nothing was ever asked of the server. A log that has not even the plan went with the job that wrote it.
+        let isWhole = try present.plan == nil || log.entry(.plan) != nil
+        guard try log.entry(.clone) != nil || !isWhole else { return .absent }
         let limit = row.request.timeout(of: .destroy)
         try log.begin(.destroy)
-        let remains = try work.server(.destroy, within: limit, isUndoing: true) { hypervisor, deadline -> Remains in
-            guard let vm = try findRemains(clone, hypervisor, deadline) else { return .absent }
-            if row.request.keeps { return .kept(vm) }
-            try VMRemoval(work: work).remove(vm, instanceUUID: row.instanceUUID, hypervisor, until: deadline)
-            return .absent
+        let vm = try work.server(.destroy, within: limit, isUndoing: true) { hypervisor, deadline in
+            try findRemains(present, hypervisor, deadline)
         }
+        if let vm, row.request.keeps { return .kept(vm) }
+        try VMRemoval(
+            work: work, instanceUUID: row.instanceUUID, vm: vm ?? present.vm, isUndoing: true,
+            timeout: row.request.timeout(of:),
+            isRunning: {
+                // Whoever started it, and whatever it was asked to be: its guest may use what it was given.
+                try log.fenced { try VMRequestTable.setPoweredOn(row.id, true, in: connection) }
+            }
+        ).remove()
         try log.end(.destroy)
-        return remains
+        return .absent
     }
 
     /// What may have become of a clone that was begun.
     private func findRemains(
-        _ clone: VMStepLog.Entry, _ hypervisor: any Hypervisor, _ deadline: ContinuousClock.Instant
+        _ present: VMRequestRow, _ hypervisor: any Hypervisor, _ deadline: ContinuousClock.Instant
     ) throws -> String? {
-        if !clone.isDone, let task = clone.detail.task {
-            try end(task, hypervisor, deadline)
+        if let clone = try log.entry(.clone), !clone.isDone {
+            for task in clone.detail.tasks { try end(task, hypervisor, deadline) }
+            if let plan = present.plan { try settleClone(plan, isUndoing: true, hypervisor, deadline) }
         }
-        let settled = ContinuousClock.now + work.pace.settle
-        while true {
-            try work.checkStop()
-            if let id = try findOwn(hypervisor) { return id }
-            // A call whose answer was lost may still be on its way to becoming a VM.
-            guard !clone.isDone, clone.detail.task == nil, ContinuousClock.now < settled else { return nil }
-            work.wait(work.pace.first, isUndoing: true)
-        }
+        try work.checkStop()
+        return try findOwn(hypervisor, knownAs: present.vm)
     }
 
     /// However it ends, afterwards it is known what there is.

@@ -41,9 +41,8 @@ struct VMDeletion {
         } catch {
             try work.checkStop()
             switch error {
-            case let error as JobError: throw error
-            case let error as DatabaseError where error.mayPass:
-                throw JobPostponement(work.postponement, message: error.detail)
+            case is JobError, is JobPostponement: throw error
+            case let error as DatabaseError where error.mayPass: throw error
             default: break
             }
             if work.context.isCancelled { throw error }
@@ -57,14 +56,12 @@ struct VMDeletion {
     }
 
     private func delete() throws {
-        let removal = VMRemoval(work: work)
+        let removal = VMRemoval(
+            work: work, instanceUUID: request.instanceUUID, vm: request.vm, timeout: timeout(of:))
         try shutDown(removal)
         try work.context.checkCancellation()
         try log.begin(.destroy)
-        try work.server(.destroy, within: timeout(of: .destroy)) { hypervisor, deadline in
-            guard let vm = try find(hypervisor) else { return }
-            try removal.remove(vm, instanceUUID: request.instanceUUID, hypervisor, until: deadline)
-        }
+        try removal.remove()
         try log.end(.destroy)
         try release()
     }
@@ -76,10 +73,10 @@ struct VMDeletion {
         let limit = timeout(of: .shutdown)
         // The server has some time beside the guest's.
         try work.server(.shutdown, within: limit + .seconds(300)) { hypervisor, _ in
-            guard let vm = try find(hypervisor), let facts = try hypervisor.machine(vm) else { return }
+            guard let facts = try removal.find(hypervisor) else { return }
             try requireDeletable(facts)
             guard facts.powerState == "poweredOn", facts.toolsRun else { return }
-            do { try hypervisor.shutDownGuest(vm) } catch let error as VSphereError where error.faultKind != nil {
+            do { try hypervisor.shutDownGuest(facts.id) } catch let error as VSphereError where error.faultKind != nil {
                 work.context.log(
                     .info, code: "no_shutdown",
                     message: "the guest of VM \(facts.name) cannot be shut down: \(error.detail)")
@@ -88,7 +85,7 @@ struct VMDeletion {
             let end = ContinuousClock.now + limit
             while ContinuousClock.now < end {
                 try work.context.checkCancellation()
-                if try removal.isOff(vm, hypervisor) { return }
+                if try removal.isOff(facts.id, hypervisor) { return }
                 work.wait(work.pace.first)
             }
             work.context.log(
@@ -102,12 +99,6 @@ struct VMDeletion {
         if facts.isTemplate {
             throw ProvisioningError(.refused, "\(title): it is a template; make it a VM first if it is to go")
         }
-    }
-
-    /// The VM as the server knows it now: registered anew, it has another id.
-    private func find(_ hypervisor: any Hypervisor) throws -> String? {
-        if let uuid = request.instanceUUID { return try hypervisor.find(instanceUUID: uuid) }
-        return try hypervisor.machine(request.vm)?.id
     }
 
     private func release() throws {

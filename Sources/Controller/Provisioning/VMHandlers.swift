@@ -25,12 +25,12 @@ package struct VMHandlers: Sendable {
     fileprivate func work(
         _ context: JobContext, _ account: Account, title: String, _ body: (VMWork) throws -> Void
     ) throws {
-        let connection = try database.connect()
-        defer { connection.close() }
+        let own = try VMConnection(database)
+        defer { own.close() }
         try body(
             VMWork(
-                context: context, account: account, source: source,
-                log: VMStepLog(context: context, connection: connection), title: title, pace: pace))
+                context: context, account: account, source: source, log: VMStepLog(context: context, own: own),
+                title: title, pace: pace))
     }
 
     fileprivate func account(_ id: Int64, _ title: String) throws -> Account {
@@ -43,11 +43,14 @@ package struct VMHandlers: Sendable {
     fileprivate func create(_ context: JobContext) throws {
         let payload = try context.job.payload.decoded(as: CreateVMPayload.self)
         let title = "VM \(context.job.label)"
-        guard let row = try open(payload.request, for: context.job.id) else {
+        guard let row = try open(payload.request, for: context) else {
             throw JobFailure(code: "account_gone", message: "\(title): its request was removed with its account")
         }
         switch row.state {
-        case .created: return
+        case .created:
+            return context.log(
+                .info, code: "made_already", subject: row.name,
+                message: "\(title) is made already, by job \(row.job?.description ?? "-")")
         case .failed, .canceled, .kept, .deleted:
             throw JobFailure(
                 code: row.errorCode ?? row.state.rawValue,
@@ -55,19 +58,41 @@ package struct VMHandlers: Sendable {
         case .open: break
         }
         let account = try account(row.account, title)
-        let userData = try database.withConnection { try VMRequestTable.userData(of: row.id, in: $0) }
-        let text = try userData.map { try secrets.unseal($0, for: row.instanceUUID, account: account.name) }
         try work(context, account, title: title) { work in
-            try VMCreation(work: work, row: row, database: database, userData: text.map { Secret($0) }).run()
+            try VMCreation(work: work, row: row, database: database, userData: { try userData(of: row, title) }).run()
         }
     }
 
-    /// The request, begun anew where another job of it had failed.
-    private func open(_ request: Int64, for job: JobID) throws -> VMRequestRow? {
+    /// Cloud-init's user-data.
+    private func userData(of row: VMRequestRow, _ title: String) throws -> Secret? {
+        guard row.request.userDataDigest != nil else { return nil }
+        guard let sealed = try database.withConnection({ try VMRequestTable.userData(of: row.id, in: $0) }) else {
+            throw ProvisioningError(
+                .refused, "\(title): its user-data is kept no longer, as its making ended a while ago; ask for it anew")
+        }
+        do {
+            return Secret(try secrets.unseal(sealed, for: row.instanceUUID, account: row.name))
+        } catch {
+            throw InventoryError(
+                .key,
+                "\(title): its user-data was sealed with another key than this worker's (\(secrets.keyID)); set WIRELOOM_KEY_FILE to "
+                    + "that key, or cancel the job and ask for it anew")
+        }
+    }
+
+    /// The request, begun anew where another job of it had failed, and gone on with where another left it open.
+    private func open(_ request: Int64, for context: JobContext) throws -> VMRequestRow? {
         try database.transaction { connection in
-            guard let row = try VMRequestTable.row(request, in: connection) else { return nil }
-            guard row.job != job, row.state == .failed || row.state == .canceled else { return row }
-            try VMRequestTable.reopen(request, job: job, in: connection)
+            let job = context.job.id
+            guard let row = try VMRequestTable.row(request, in: connection), row.job != job else {
+                return try VMRequestTable.row(request, in: connection)
+            }
+            try context.lock(in: connection)
+            switch row.state {
+            case .failed, .canceled: try VMRequestTable.reopen(request, job: job, in: connection)
+            case .open: try VMRequestTable.takeOver(request, from: row.job, job: job, in: connection)
+            case .created, .kept, .deleted: break
+            }
             return try VMRequestTable.row(request, in: connection)
         }
     }
@@ -75,8 +100,12 @@ package struct VMHandlers: Sendable {
     fileprivate func delete(_ context: JobContext) throws {
         let request = try context.job.payload.decoded(as: VMDeletionRequest.self)
         let title = "VM \(context.job.label)"
-        let account = try account(request.accountID, title)
-        try work(context, account, title: title) { try VMDeletion(work: $0, request: request).run() }
+        do {
+            let account = try account(request.accountID, title)
+            try work(context, account, title: title) { try VMDeletion(work: $0, request: request).run() }
+        } catch let error as DatabaseError where error.mayPass {
+            throw JobPostponement(context.postponement, message: error.detail)
+        }
     }
 }
 

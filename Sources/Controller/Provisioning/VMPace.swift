@@ -8,8 +8,6 @@ package struct VMPace: Sendable {
     package var otherAddress = Duration.seconds(30)
     /// How long a call whose answer was lost may take to become a VM, before it is certain that there is none.
     package var settle = Duration.seconds(15)
-    /// How long a job waits that can be neither finished nor undone; longer each time.
-    package var postponed = Duration.seconds(15)
 
     package init() {}
 }

@@ -107,14 +107,13 @@ package struct VMRequest: Codable, Sendable, Hashable {
             throw refuse("\(memoryMiB) MiB is no size of a memory; give a multiple of 4 MiB, as 2048")
         }
         if userDataDigest != nil, !usesCloudInit { throw refuse("user-data is for cloud-init") }
-        for (step, seconds) in timeouts {
-            guard VMStep(rawValue: step)?.takesTime == true else {
-                let known = VMStep.allCases.filter(\.takesTime).map(\.rawValue).joined(separator: ", ")
-                throw refuse("\"\(step)\" is no step that takes time; they are \(known)")
-            }
-            guard (1...86_400).contains(seconds) else { throw refuse("a step may take from 1s to 1d, not \(seconds)s") }
-        }
+        try VMStep.check(timeouts, of: VMStep.making, refuse)
         if let domain, !Self.isDomain(domain) { throw refuse("\"\(domain)\" is no domain name") }
+        if usesCloudInit, let timeZone {
+            throw refuse(
+                "the time zone \(timeZone) is not for cloud-init; say it in the user-data, as timezone: \(timeZone)")
+        }
+        if let os { try checkTimeZone(for: os) }
         _ = try hostName(for: os)
         for address in addresses where IPAddress(address) == nil {
             throw refuse("\"\(address)\" is no IP address")
@@ -134,6 +133,25 @@ package struct VMRequest: Codable, Sendable, Hashable {
                     + "that begins with up to \(limit) letters, digits and hyphens")
         }
         return label
+    }
+
+    /// - Throws: ``ProvisioningError`` with code `invalid` for a time zone that the guest would not understand.
+    func checkTimeZone(for os: OSFamily) throws {
+        guard let timeZone else { return }
+        let isKnown =
+            switch os {
+            case .windows: UInt16(timeZone) != nil
+            case .linux:
+                timeZone.first?.isLetter == true
+                    && timeZone.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_+/-".contains($0)) }
+            }
+        guard !isKnown else { return }
+        throw ProvisioningError(
+            .invalid,
+            "VM \(name) cannot be made: \"\(timeZone)\" is no time zone of "
+                + (os == .windows
+                    ? "Windows, which has numbers for them, as 110 for western Europe"
+                    : "Linux, which names them as Europe/Paris"))
     }
 
     /// The part of the VM's name after the first dot, where there is one.
@@ -174,8 +192,24 @@ package enum VMStep: String, Codable, Sendable, CaseIterable {
         }
     }
 
-    /// Whether something else than the database decides how long.
-    var takesTime: Bool { self != .hold && self != .place && self != .release }
+    /// Those of making a VM, and of taking that back, of which something else than the database decides how long they take.
+    static let making: [VMStep] = [.plan, .clone, .configure, .powerOn, .guest, .powerOff, .destroy]
+    /// Those of deleting one.
+    static let deleting: [VMStep] = [.shutdown, .powerOff, .destroy]
+
+    /// - Parameter refuse: makes an error of what is wrong with times for steps.
+    static func check(
+        _ timeouts: [String: Int], of steps: [VMStep], _ refuse: (String) -> ProvisioningError
+    ) throws {
+        for (step, seconds) in timeouts.sorted(by: { $0.key < $1.key }) {
+            guard steps.contains(where: { $0.rawValue == step }) else {
+                throw refuse(
+                    "\"\(step)\" is no step of it that takes time; they are \(steps.map(\.rawValue).joined(separator: ", "))"
+                )
+            }
+            guard (1...86_400).contains(seconds) else { throw refuse("a step may take from 1s to 1d, not \(seconds)s") }
+        }
+    }
 
     /// `while cloning the template`.
     var phrase: String {

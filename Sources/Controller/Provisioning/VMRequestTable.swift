@@ -26,6 +26,8 @@ package struct VMRequestRow: Sendable {
     package let request: VMRequest
     package let instanceUUID: String
     package let job: JobID?
+    /// The job that began this making of it, whichever goes on with it: the addresses are held under its number.
+    package let begunBy: JobID?
     package let plan: VMPlan?
     package let state: State
     /// The VM's managed-object id, once it is known.
@@ -39,7 +41,7 @@ package struct VMRequestRow: Sendable {
 /// The tables `vm_request` and `vm_step`.
 enum VMRequestTable {
     private static let columns = """
-        id, account_id, name, actor, origin, key, request, instance_uuid, job_id, plan, state, vm_id, powered_on, error_code,
+        id, account_id, name, actor, origin, key, request, instance_uuid, job_id, begun_by, plan, state, vm_id, powered_on, error_code,
         error
         """
 
@@ -82,7 +84,8 @@ enum VMRequestTable {
     }
 
     static func setJob(_ job: JobID, of request: Int64, in connection: Connection) throws {
-        try connection.execute("UPDATE vm_request SET job_id = $2::bigint WHERE id = $1::bigint", request, job.value)
+        try connection.execute(
+            "UPDATE vm_request SET job_id = $2::bigint, begun_by = $2 WHERE id = $1::bigint", request, job.value)
     }
 
     /// - Parameter sealed: for the instance UUID, by the account's key: it may hold passwords.
@@ -99,9 +102,17 @@ enum VMRequestTable {
         try connection.execute(
             """
             UPDATE vm_request SET state = 'open', ended_at = NULL, error = NULL, error_code = NULL, plan = NULL, vm_id = NULL,
-                powered_on = false, job_id = $2::bigint
+                powered_on = false, job_id = $2::bigint, begun_by = $2
             WHERE id = $1::bigint AND state IN ('failed', 'canceled')
             """, request, job.value)
+    }
+
+    /// Goes on with what another job left open, whose steps are this one's from now on.
+    static func takeOver(_ request: Int64, from former: JobID?, job: JobID, in connection: Connection) throws {
+        try connection.execute(
+            "UPDATE vm_step SET job_id = $2::bigint WHERE job_id = $1::bigint", former?.value, job.value)
+        try connection.execute(
+            "UPDATE vm_request SET job_id = $2::bigint WHERE id = $1::bigint AND state = 'open'", request, job.value)
     }
 
     static func setPlan(_ plan: VMPlan, of request: Int64, in connection: Connection) throws {
@@ -128,14 +139,30 @@ enum VMRequestTable {
             """, request, error.code, error.message)
     }
 
+    /// What only the making of a VM needs of a secret goes with its end; what may be tried again keeps it for a while.
     static func end(
         _ request: Int64, as state: VMRequestRow.State, error: VMFailure? = nil, in connection: Connection
     ) throws {
         try connection.execute(
             """
-            UPDATE vm_request SET state = $2::text, ended_at = clock_timestamp(), error_code = $3::text, error = $4::text
+            UPDATE vm_request SET state = $2::text, ended_at = clock_timestamp(), error_code = $3::text, error = $4::text,
+                user_data = CASE WHEN $2 IN ('failed', 'canceled') THEN user_data END
             WHERE id = $1::bigint
             """, request, state, error?.code, error?.message)
+    }
+}
+
+extension VMRequestTable {
+    /// How long user-data is kept of what failed, for another try.
+    static let retryWindow = Duration.seconds(7 * 86_400)
+
+    /// Erases user-data that nobody will try again with.
+    static func eraseUserData(in connection: Connection) throws {
+        try connection.execute(
+            """
+            UPDATE vm_request SET user_data = NULL
+            WHERE user_data IS NOT NULL AND ended_at < clock_timestamp() - $1::interval
+            """, retryWindow)
     }
 }
 
@@ -150,6 +177,7 @@ extension VMRequestRow {
         request = try row.get("request", as: JSON.self).decoded()
         instanceUUID = try row.get("instance_uuid")
         job = try row.get("job_id", as: Int64?.self).map { JobID($0) }
+        begunBy = try row.get("begun_by", as: Int64?.self).map { JobID($0) }
         plan = try row.get("plan", as: JSON?.self).map { try $0.decoded() }
         state = try row.get("state")
         vm = try row.get("vm_id")

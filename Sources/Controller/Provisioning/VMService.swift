@@ -119,10 +119,7 @@ package struct VMService: Sendable {
                 if let userData {
                     try VMRequestTable.setUserData(secrets.seal(userData.revealed, for: uuid), of: id, in: connection)
                 }
-                let job = try queue.enqueue(
-                    kind: CreateVMHandler.kind, subject: "vm:\(uuid)", label: request.name,
-                    payload: JSON(encoding: CreateVMPayload(account: account.name, request: id)),
-                    quota: .init(Self.quota(of: account.id), account.machineJobs), mustRun: true, in: connection)
+                let job = try enqueue(id, request.name, uuid, account, in: connection)
                 try VMRequestTable.setJob(job.id, of: id, in: connection)
                 return Order(name: request.name, instanceUUID: uuid, job: job.id, isKnown: false)
             }
@@ -144,18 +141,23 @@ package struct VMService: Sendable {
     package func delete(
         _ name: String, account: String? = nil, force: Bool = false, timeouts: [String: Int] = [:]
     ) throws -> (name: String, job: JobID, created: Bool) {
-        try database.transaction { connection in
+        try VMStep.check(timeouts, of: VMStep.deleting) {
+            ProvisioningError(.invalid, "VM \(name) cannot be deleted: \($0)")
+        }
+        return try database.transaction { connection in
             try actor.declare(in: connection)
-            let (account, found) = try find(name, account, in: connection)
+            let only = try account.map { try AccountTable.named($0, in: connection) }
+            guard let (account, found) = try find(name, only, in: connection) else {
+                guard let row = try making(name, only, in: connection) else {
+                    throw ProvisioningError(.notFound, "there is no VM \"\(name)\"; see: wireloom vm list")
+                }
+                return try takeBack(row, in: connection)
+            }
             let subject = found.instanceUUID.map { "vm:\($0)" } ?? "vm:\(account.id)/\(found.id)"
             let row = try found.instanceUUID.flatMap {
                 try VMRequestTable.row(instanceUUID: $0, of: account.id, in: connection)
             }
-            if let row, row.state == .open {
-                let job = row.job.map(\.description) ?? "ID"
-                throw ProvisioningError(
-                    .refused, "VM \(found.name) is being made by job \(job); to end that: wireloom job cancel \(job)")
-            }
+            if let row, row.state == .open { return try takeBack(row, in: connection) }
             guard force || row?.state == .created || row?.state == .kept else {
                 throw ProvisioningError(
                     .refused,
@@ -173,9 +175,8 @@ package struct VMService: Sendable {
     }
 
     private func find(
-        _ name: String, _ accountName: String?, in connection: Connection
-    ) throws -> (Account, (id: String, name: String, instanceUUID: String?)) {
-        let only = try accountName.map { try AccountTable.named($0, in: connection) }
+        _ name: String, _ only: Account?, in connection: Connection
+    ) throws -> (Account, (id: String, name: String, instanceUUID: String?))? {
         let rows = try connection.query(
             """
             SELECT v.account_id, v.id, v.name, v.instance_uuid, a.name, v.template FROM vm v JOIN account a ON a.id = v.account_id
@@ -183,13 +184,7 @@ package struct VMService: Sendable {
                 AND (v.name = $2::text OR v.id = $2 OR v.instance_uuid = lower($2))
             ORDER BY a.name, v.id
             """, only?.id, name)
-        guard let row = rows.first else {
-            if let job = try making(name, only, in: connection) {
-                throw ProvisioningError(
-                    .refused, "VM \(name) is being made by job \(job); to end that: wireloom job cancel \(job)")
-            }
-            throw ProvisioningError(.notFound, "there is no VM \"\(name)\"; see: wireloom vm list")
-        }
+        guard let row = rows.first else { return nil }
         guard rows.count == 1 else {
             let candidates = try rows.prefix(8).map {
                 "\(try $0.get(1, as: String.self)) of \(try $0.get(4, as: String.self))"
@@ -207,13 +202,51 @@ package struct VMService: Sendable {
         return (account, (try row.get(1), try row.get(2), try row.get(3)))
     }
 
-    private func making(_ name: String, _ account: Account?, in connection: Connection) throws -> Int64? {
-        try connection.query(
+    private func making(_ name: String, _ account: Account?, in connection: Connection) throws -> VMRequestRow? {
+        let id: Int64? = try connection.query(
             """
-            SELECT job_id FROM vm_request WHERE state = 'open' AND ($1::bigint IS NULL OR account_id = $1)
+            SELECT id FROM vm_request WHERE state = 'open' AND ($1::bigint IS NULL OR account_id = $1)
                 AND (name = $2::text OR instance_uuid = lower($2)) ORDER BY id LIMIT 1
             """, account?.id, name
         ).first?.get(0)
+        return try id.flatMap { try VMRequestTable.row($0, in: connection) }
+    }
+
+    /// VMs whose making no job is at, and that nobody ended: what they hold is held until somebody says so.
+    package static func abandoned(in connection: Connection) throws -> [(name: String, account: String, uuid: String)] {
+        try connection.query(
+            """
+            SELECT q.name, a.name, q.instance_uuid FROM vm_request q JOIN account a ON a.id = q.account_id
+            WHERE q.state = 'open' AND NOT EXISTS (SELECT FROM job j WHERE j.id = q.job_id AND j.finished_at IS NULL)
+                AND NOT EXISTS (SELECT FROM job j WHERE j.subject = 'vm:' || q.instance_uuid AND j.finished_at IS NULL)
+            ORDER BY q.id
+            """
+        ).map { (try $0.get(0), try $0.get(1), try $0.get(2)) }
+    }
+
+    /// Has a job take back what another began and left, as no job does; what a job is at is that job's to end.
+    private func takeBack(
+        _ row: VMRequestRow, in connection: Connection
+    ) throws -> (name: String, job: JobID, created: Bool) {
+        if let job = try row.job.flatMap({ try queue.job($0, in: connection) }), !job.state.isFinal {
+            throw ProvisioningError(
+                .refused, "VM \(row.name) is being made by job \(job.id); to end that: wireloom job cancel \(job.id)")
+        }
+        guard let account = try AccountTable.account(row.account, in: connection) else {
+            throw ProvisioningError(.notFound, "there is no VM \"\(row.name)\"; see: wireloom vm list")
+        }
+        let job = try enqueue(row.id, row.name, row.instanceUUID, account, in: connection)
+        try queue.cancel(job.id, by: actor.name, in: connection)
+        return (row.name, job.id, job.created)
+    }
+
+    private func enqueue(
+        _ request: Int64, _ name: String, _ uuid: String, _ account: Account, in connection: Connection
+    ) throws -> (id: JobID, created: Bool) {
+        try queue.enqueue(
+            kind: CreateVMHandler.kind, subject: "vm:\(uuid)", label: name,
+            payload: JSON(encoding: CreateVMPayload(account: account.name, request: request)),
+            quota: .init(Self.quota(of: account.id), account.machineJobs), mustRun: true, in: connection)
     }
 }
 

@@ -79,8 +79,16 @@ struct VMWork {
 
     private func session<T>(_ isUndoing: Bool, _ body: (any Hypervisor) throws -> T) throws -> T {
         let token = CancellationToken()
-        // What undoes must not be stopped by the word that it obeys.
-        let disarm = isUndoing ? {} : context.cancellation.onCancel { token.cancel() }
+        var disarm: () -> Void = {}
+        // What undoes must not be stopped by the word that it obeys. And a person's word does not tear off the answer to a deed: what
+        // was begun is known by that, and is undone then.
+        if !isUndoing {
+            let cancellation = context.cancellation
+            disarm = cancellation.onCancel {
+                let isPerson = if case .requested = cancellation.reason { true } else { false }
+                token.cancel(sparingDeeds: isPerson)
+            }
+        }
         defer { disarm() }
         return try source.with(account, token, body)
     }
@@ -102,11 +110,6 @@ struct VMWork {
             let left = min(end - ContinuousClock.now, .milliseconds(200))
             _ = DispatchSemaphore(value: 0).wait(timeout: .now() + max(left, .zero).dispatchInterval)
         }
-    }
-
-    /// How long the job waits in the queue when it can be neither finished nor undone now: longer each time.
-    var postponement: Duration {
-        min(pace.postponed * min(context.job.attempt, 20), .seconds(300))
     }
 
     /// How often a host may be out of touch before that is the end: a clone has an hour, and a dead host is dead.

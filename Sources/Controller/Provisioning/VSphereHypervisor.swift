@@ -14,7 +14,7 @@ struct VSphereSource: HypervisorSource {
             to: endpoint, cancellation: token, logger: Logger(label: "wireloom.vsphere"))
         defer { session.logOut() }
         try AccountEndpoint.requireIdentity(try session.identity(), of: account)
-        return try body(VSphereHypervisor(session: session))
+        return try body(VSphereHypervisor(session: session, ignored: account.ignored))
     }
 }
 
@@ -26,6 +26,8 @@ struct VSphereHypervisor: Hypervisor {
     private static let outage = Duration.seconds(60)
 
     let session: VSphereSession
+    /// The account's addresses that never count.
+    let ignored: [CIDR]
 
     // MARK: Looking
 
@@ -45,7 +47,7 @@ struct VSphereHypervisor: Hypervisor {
             }
         return TemplateFacts(
             id: details.id, name: details.name, isTemplate: details.isTemplate, powerState: details.powerState, os: os,
-            guestID: details.guestID, hasTools: details.hasTools,
+            guestID: details.guestID, hasTools: details.hasTools, coresPerSocket: details.coresPerSocket,
             adapters: details.adapters.map { .init(key: $0.key, label: $0.label ?? "Network adapter \($0.key)") })
     }
 
@@ -122,6 +124,14 @@ struct VSphereHypervisor: Hypervisor {
         }
     }
 
+    func cloning(of template: String) throws -> [String]? {
+        do {
+            return try session.readCloning(of: template)?.map(\.value)
+        } catch let error as VSphereError where error.code == .notFound || error.code == .permission {
+            return nil
+        }
+    }
+
     func record(_ id: String) throws -> VirtualMachineRecord? {
         try session.readRecord(ofVirtualMachine: id)
     }
@@ -130,7 +140,7 @@ struct VSphereHypervisor: Hypervisor {
         let adapters = try session.readVirtualMachine(id).adapters
         do {
             return try session.waitForGuest(of: id, limits: WaitLimits(deadline: time, outage: Self.outage)) { state in
-                try decide(GuestFacts(state, adapters)) ? true : nil
+                try decide(GuestFacts(state, adapters, ignoring: ignored)) ? true : nil
             }
         } catch let error as VSphereError where error.code == .timedOut {
             return false
@@ -198,7 +208,7 @@ struct VSphereHypervisor: Hypervisor {
 }
 
 extension GuestFacts {
-    fileprivate init(_ state: GuestState, _ adapters: [NetworkAdapter]) {
+    fileprivate init(_ state: GuestState, _ adapters: [NetworkAdapter], ignoring ignored: [CIDR]) {
         let keys = Set(adapters.map(\.key))
         let byMAC = Dictionary(
             adapters.compactMap { adapter in adapter.mac.flatMap { MACAddress($0) }.map { ($0, adapter.key) } },
@@ -208,11 +218,16 @@ extension GuestFacts {
                 keys.contains(nic.deviceConfigID)
                 ? nic.deviceConfigID : nic.mac.flatMap { MACAddress($0) }.flatMap { byMAC[$0] }
             guard let key else { return nil }
-            return Adapter(
-                key: key, isConnected: nic.connected,
-                reported: nic.addresses.compactMap { IPAddress(String($0.text.prefix { $0 != "%" })) }.filter {
-                    !$0.isLoopback && !$0.isLinkLocal && !$0.isMulticast && !$0.isUnspecifiedOrBroadcast
-                })
+            var adapter = Adapter(key: key, isConnected: nic.connected)
+            for address in nic.addresses {
+                switch address.standing(ignoring: ignored) {
+                case .counts(let ip): adapter.reported.append(ip)
+                case .tentative(let ip): adapter.tentative.append(ip)
+                case .duplicate(let ip): adapter.duplicate.append(ip)
+                case .ignored, .unreadable: break
+                }
+            }
+            return adapter
         }
         let customization: Customization =
             switch state.customization?.status {

@@ -41,7 +41,7 @@ extension Connection {
     }
 
     /// Whether the server is still there, without asking it: a server that went away has left its goodbye on the socket.
-    func isAlive() -> Bool {
+    package func isAlive() -> Bool {
         guard let handle, isUsable else { return false }
         return (try? drainNotifications(handle)) != nil && isUsable
     }

@@ -57,6 +57,14 @@ struct DoctorCommand: ParsableCommand {
                     } else {
                         print("ok    no job lost its worker")
                     }
+                    let left = try VMService.abandoned(in: connection)
+                    for vm in left {
+                        problems += 1
+                        print(
+                            "FAIL  VM \(vm.name) of account \(vm.account) is half-made and no job is at it; to take it back: "
+                                + "wireloom vm delete \(vm.uuid) --account \(vm.account)")
+                    }
+                    if left.isEmpty { print("ok    no VM was left half-made") }
                     return problems
                 }
             }
