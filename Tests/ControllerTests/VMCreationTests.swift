@@ -1,6 +1,7 @@
 import Addressing
 import Controller
 import Foundation
+import IPAM
 import Jobs
 import Postgres
 import Support
@@ -273,6 +274,30 @@ struct VMCreationTests {
         try expect("\"web_1\" is no host name") { $0.name = "web_1" }
         try expect("its name has a \"/\"") { $0.name = "a/b" }
         try expect("there is no account \"two\"") { $0.account = "two" }
+        try expect("\"foo bar;rm\" is no time zone of Linux") { $0.timeZone = "foo bar;rm" }
+        try expect("\"Europe/Paris\" is no time zone of Windows, which has numbers") {
+            $0.template = "template-windows"
+            $0.timeZone = "Europe/Paris"
+        }
+        try expect("the time zone Europe/Paris is not for cloud-init") {
+            $0.usesCloudInit = true
+            $0.timeZone = "Europe/Paris"
+        }
+        try expect("\"shutdown\" is no step of it that takes time") { $0.timeouts = ["shutdown": 5] }
+        try expect("has 2 cores a socket, and 3 CPUs are no multiple") {
+            $0.template = "template-odd"
+            $0.os = .linux
+            $0.cpus = 3
+        }
+        try expect("10.20.0.1 cannot be allocated from subnet servers (10.20.0.0/24): it is in no pool") {
+            $0.addresses = ["10.20.0.1"]
+        }
+        _ = try world.sandbox.allocator.allocate(
+            AllocationRequest(subnet: "servers", address: try IPAddress(parsing: "10.20.0.140"), owner: "printer"))
+        try expect("10.20.0.140 cannot be allocated from subnet servers (10.20.0.0/24): it is allocated to \"printer\"")
+        {
+            $0.addresses = ["10.20.0.140"]
+        }
         try expect("has no folder \"Nowhere\"") { $0.folder = "Nowhere" }
         try expect("has no resource pool \"Nowhere\"") { $0.resourcePool = "Nowhere" }
         try expect("has no snapshot \"none\"") { $0.snapshot = "none" }

@@ -123,6 +123,10 @@ struct VMPlanner {
         for (_, (ref, count)) in counts.sorted(by: { $0.key < $1.key }) {
             try SubnetTable.checkRoom(for: count, in: ref, connection)
         }
+        for subnet in adapters.flatMap(\.subnets) {
+            guard let address = subnet.address else { continue }
+            try SubnetTable.checkObtainable(address, in: subnet.ref, connection)
+        }
     }
 
     // MARK: Host and port groups
@@ -250,6 +254,10 @@ struct VMPlanner {
         }
         if request.usesCloudInit, os == .windows {
             throw refuse("is Windows, which cloud-init does not configure; leave --cloud-init out")
+        }
+        try request.checkTimeZone(for: os)
+        if let cpus = request.cpus, let cores = template.coresPerSocket, cores > 1, cpus % cores != 0 {
+            throw refuse("has \(cores) cores a socket, and \(cpus) CPUs are no multiple of that; give one")
         }
         return os
     }

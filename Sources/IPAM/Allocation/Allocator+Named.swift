@@ -37,24 +37,13 @@ extension Allocator {
         _ address: IPAddress, for request: AllocationRequest, _ subnet: SubnetRef, _ ticket: Ticket,
         in connection: Connection
     ) throws {
-        func refuse(_ code: NetworkError.Code, _ why: String) -> NetworkError {
-            NetworkError(code, "\(address) cannot be allocated from subnet \(subnet.title): \(why)")
-        }
-        guard subnet.cidr.contains(address) else { throw refuse(.invalid, "it is not in it") }
-        guard subnet.cidr.usable.contains(address) else {
-            throw refuse(.invalid, "it is its network or broadcast address")
-        }
-        guard try PoolTable.pools(of: subnet.id, in: connection).contains(where: { $0.range.contains(address) }) else {
-            throw refuse(
-                .held,
-                "it is in no pool; add one: wireloom subnet pool add \(subnet.name) \(address), or reserve it: "
-                    + "wireloom subnet reserve \(subnet.name) \(address) --owner OWNER")
-        }
+        try Self.checkPlace(of: address, in: subnet, connection)
         let rows = try connection.query(
             Queries.allocateOne, subnet.id, address, request.owner, ticket.until, ticket.key)
         guard rows.isEmpty else { return }
-        let refusal = refuse(
-            .held, try AddressOwners.whoHas(address, in: subnet, connection) ?? "somebody else was just given it")
+        let refusal = Self.refuse(
+            address, subnet, .held,
+            try AddressOwners.whoHas(address, in: subnet, connection) ?? "somebody else was just given it")
         let isOver = try !connection.query(
             "SELECT FROM address WHERE subnet_id = $1::bigint AND ip = $2::inet AND allocated_until <= now()",
             subnet.id,
@@ -62,5 +51,25 @@ extension Allocator {
         ).isEmpty
         if isOver { throw IsOver(subnet: subnet.id, refusal: refusal) }
         throw refusal
+    }
+
+    /// Whether a named address of a subnet can be anybody's at all.
+    static func checkPlace(of address: IPAddress, in subnet: SubnetRef, _ connection: Connection) throws {
+        guard subnet.cidr.contains(address) else { throw refuse(address, subnet, .invalid, "it is not in it") }
+        guard subnet.cidr.usable.contains(address) else {
+            throw refuse(address, subnet, .invalid, "it is its network or broadcast address")
+        }
+        guard try PoolTable.pools(of: subnet.id, in: connection).contains(where: { $0.range.contains(address) }) else {
+            throw refuse(
+                address, subnet, .held,
+                "it is in no pool; add one: wireloom subnet pool add \(subnet.name) \(address), or reserve it: "
+                    + "wireloom subnet reserve \(subnet.name) \(address) --owner OWNER")
+        }
+    }
+
+    static func refuse(
+        _ address: IPAddress, _ subnet: SubnetRef, _ code: NetworkError.Code, _ why: String
+    ) -> NetworkError {
+        NetworkError(code, "\(address) cannot be allocated from subnet \(subnet.title): \(why)")
     }
 }

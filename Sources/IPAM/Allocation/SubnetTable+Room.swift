@@ -1,3 +1,4 @@
+package import Addressing
 package import Postgres
 
 extension SubnetTable {
@@ -14,6 +15,28 @@ extension SubnetTable {
                     + "\(subnet.name) FIRST-LAST")
         }
         return pools
+    }
+
+    /// An early word where a named address cannot be had, in the words of the allocation; one in quarantine can. What is there now may
+    /// be somebody's when it is asked for.
+    ///
+    /// - Throws: ``NetworkError``.
+    package static func checkObtainable(
+        _ address: IPAddress, in subnet: SubnetRef, _ connection: Connection
+    ) throws {
+        try Allocator.checkPlace(of: address, in: subnet, connection)
+        let isFree = try connection.query(
+            """
+            SELECT coalesce((SELECT a.state <> 'held' OR (a.allocated_until <= now()) IS TRUE FROM address a
+                WHERE a.subnet_id = $1::bigint AND a.ip = $2::inet), true)
+                AND NOT EXISTS (SELECT FROM reservation r WHERE r.subnet_id = $1 AND $2 BETWEEN r.first AND r.last
+                    AND (r.expires_at IS NULL OR r.expires_at > now()))
+            """, subnet.id, address)[0].get(0, as: Bool.self)
+        guard subnet.gateway != address, isFree else {
+            throw Allocator.refuse(
+                address, subnet, .held,
+                try AddressOwners.whoHas(address, in: subnet, connection) ?? "somebody else was just given it")
+        }
     }
 
     /// What is free in one snapshot is free, locked, or about to be somebody's: only too few of all these is the end.
