@@ -132,8 +132,8 @@ extension VMCreation {
             present.vm != nil
             ? "the VM is removed again" : try log.entry(.clone) == nil ? "nothing was made" : "nothing is left of it"
         if addresses.isEmpty { return start }
-        return present.poweredOn
-            ? "\(start), and \(addresses) is in quarantine" : "\(start), and \(addresses) is free again"
+        let verb = addresses.contains(" and ") ? "are" : "is"
+        return "\(start), and \(addresses) \(verb) \(present.poweredOn ? "in quarantine" : "free again")"
     }
 
     /// The VM stays, and its addresses with it.
