@@ -20,7 +20,7 @@ package struct VSphereEndpoint: Sendable {
         case certificateAuthority(pem: String)
         /// This very certificate: the SHA-256 of its DER, in hexadecimal, with or without colons.
         case thumbprint(sha256: String)
-        /// Any certificate: whoever sits between can read the password.
+        /// Any certificate, or none at all with plain http: whoever sits between can read the password.
         case insecure
     }
 
@@ -48,7 +48,8 @@ package struct VSphereEndpoint: Sendable {
     package var timeouts: Timeouts
 
     /// Normalises `url`: `host`, `host:port`, `https://host` and `https://host/sdk` are all understood; plain http only
-    /// where it is written out. Throws `invalidURL` for anything else, or a thumbprint that is not one.
+    /// where it is written out and nothing is to be trusted. Throws `invalidURL` for anything else, or a thumbprint that is
+    /// not one.
     package init(
         url: String, username: String, password: Secret, trust: Trust = .system, timeouts: Timeouts = Timeouts()
     ) throws {
@@ -57,8 +58,17 @@ package struct VSphereEndpoint: Sendable {
         self.password = password
         self.trust = trust
         self.timeouts = timeouts
+        guard trust == .insecure || isEncrypted else {
+            throw VSphereError(
+                .invalidURL,
+                "\(self.url) would send the password in clear; write https://, or give --insecure where nobody can listen"
+            )
+        }
         if case .thumbprint(let text) = trust { _ = try Thumbprint(text) }
     }
+
+    /// Whether what is sent is encrypted; plain http is not.
+    package var isEncrypted: Bool { url.hasPrefix("https://") }
 }
 
 /// The SHA-256 of a certificate's DER.

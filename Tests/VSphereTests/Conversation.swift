@@ -15,7 +15,8 @@ struct Conversation {
     ) throws {
         vCenter = try FakeVCenter(pages: pages, about: about, versions: versions, intercept: intercept)
         endpoint = try VSphereEndpoint(
-            url: vCenter.url, username: "reader@vsphere.local", password: Secret("p<&>\"w"), timeouts: timeouts)
+            url: vCenter.url, username: "reader@vsphere.local", password: Secret("p<&>\"w"), trust: .insecure,
+            timeouts: timeouts)
     }
 
     func connect() throws -> VSphereSession {

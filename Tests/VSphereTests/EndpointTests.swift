@@ -16,7 +16,7 @@ import VSphere
             ("https://vc.example.com/sdk/", "https://vc.example.com/sdk"),
             ("https://vc.example.com/ui/", "https://vc.example.com/sdk"),
             ("https://vc.example.com:443/sdk", "https://vc.example.com/sdk"),
-            ("vc:8989", "https://vc:8989/sdk"), ("http://127.0.0.1:8989", "http://127.0.0.1:8989/sdk"),
+            ("vc:8989", "https://vc:8989/sdk"),
             ("https://gateway/vc1/sdk", "https://gateway/vc1/sdk"), ("[2001:db8::1]", "https://[2001:db8::1]/sdk"),
             ("2001:db8::1", "https://[2001:db8::1]/sdk"),
             ("https://[2001:db8::1]:8443", "https://[2001:db8::1]:8443/sdk"),
@@ -34,6 +34,24 @@ import VSphere
     func refuses(typed: String) {
         let error = #expect(throws: VSphereError.self) { _ = try url(typed) }
         #expect(error?.code == .invalidURL)
+    }
+
+    @Test("plain http is taken only where it is said that nothing is to be trusted")
+    func plain() throws {
+        func endpoint(_ trust: VSphereEndpoint.Trust) throws -> VSphereEndpoint {
+            try VSphereEndpoint(url: "http://127.0.0.1:8989", username: "u", password: Secret("p"), trust: trust)
+        }
+        for trust: VSphereEndpoint.Trust in [
+            .system, .certificateAuthority(pem: ""), .thumbprint(sha256: String(repeating: "ab", count: 32)),
+        ] {
+            let error = #expect(throws: VSphereError.self) { try endpoint(trust) }
+            #expect(error?.code == .invalidURL)
+            #expect(
+                error?.detail == "http://127.0.0.1:8989/sdk would send the password in clear; write https://, or give "
+                    + "--insecure where nobody can listen")
+        }
+        let told = try endpoint(.insecure)
+        #expect(told.url == "http://127.0.0.1:8989/sdk" && !told.isEncrypted)
     }
 
     @Test("a password in an endpoint is refused without being repeated")

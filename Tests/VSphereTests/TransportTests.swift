@@ -24,7 +24,7 @@ import VSphere
         let page = "<!DOCTYPE html><html><head><title>Welcome to\nnginx!</title></head><body><br>hi</body></html>"
         let server = try ReplayServer { _ in ReplayServer.Reply(page, status: status) }
         defer { server.stop() }
-        let endpoint = try VSphereEndpoint(url: server.url, username: "u", password: Secret("p"))
+        let endpoint = try VSphereEndpoint(url: server.url, username: "u", password: Secret("p"), trust: .insecure)
         let error = #expect(throws: VSphereError.self) {
             _ = try VSphereSession.connect(to: endpoint, logger: silent)
         }
@@ -173,7 +173,7 @@ import VSphere
         let server = try ReplayServer { _ in ReplayServer.Reply() }
         let url = server.url
         server.stop()
-        let endpoint = try VSphereEndpoint(url: url, username: "u", password: Secret("p"))
+        let endpoint = try VSphereEndpoint(url: url, username: "u", password: Secret("p"), trust: .insecure)
         let error = #expect(throws: VSphereError.self) {
             _ = try VSphereSession.connect(to: endpoint, logger: silent)
         }

@@ -32,4 +32,17 @@ enum AccountEndpoint {
             )
         }
     }
+
+    /// The same of a URL that is to be the account's.
+    ///
+    /// - Parameter other: the account that has this identity.
+    static func requireIdentity(_ identity: String, at url: String, of account: Account, other: Account?) throws {
+        guard identity != account.identity else { return }
+        let owner = other.map { "of account \($0.name)" } ?? "of no account"
+        throw SyncError(
+            code: "identity_changed",
+            message:
+                "\(url) is another endpoint than that of account \(account.name) (\(account.url)): its identity "
+                + "\(identity) is that \(owner); nothing was changed")
+    }
 }

@@ -62,7 +62,7 @@ package struct AccountService: Sendable {
         if let site = request.site { try Name.check(site, of: "site") }
         let probe = try probe(
             url: request.url, username: request.username, password: request.password, trust: request.trust)
-        let sealed = (try secrets.seal(request.password.revealed, for: probe.identity), secrets.keyID)
+        let sealed = try (secrets.seal(request.password.revealed, for: probe.identity), secrets.keyID)
         let account = try database.transaction { connection in
             try actor.declare(in: connection)
             let account = try AccountTable.insert(
@@ -96,11 +96,16 @@ package struct AccountService: Sendable {
             let probe = try probe(
                 url: change.url ?? account.url, username: change.username ?? account.username, password: present,
                 trust: change.trust ?? (account.trust, account.trustValue))
-            try AccountEndpoint.requireIdentity(probe.identity, of: account)
-            if change.url != nil { change.url = probe.url }
+            if change.url != nil {
+                let other = try database.withConnection { try AccountTable.withIdentity(probe.identity, in: $0) }
+                try AccountEndpoint.requireIdentity(probe.identity, at: probe.url, of: account, other: other)
+                change.url = probe.url
+            } else {
+                try AccountEndpoint.requireIdentity(probe.identity, of: account)
+            }
         }
         if let password {
-            change.sealed = (try secrets.seal(password.revealed, for: account.identity), secrets.keyID)
+            change.sealed = try (secrets.seal(password.revealed, for: account.identity), secrets.keyID)
         }
         try database.transaction { connection in
             try actor.declare(in: connection)

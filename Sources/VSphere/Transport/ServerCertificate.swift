@@ -14,8 +14,9 @@ package struct ServerCertificate: Hashable, Sendable {
 package func serverCertificate(
     of url: String, timeouts: VSphereEndpoint.Timeouts = .init(), cancellation: CancellationToken = CancellationToken()
 ) throws -> ServerCertificate {
-    let endpoint = try VSphereEndpoint(url: url, username: "", password: Secret(""), timeouts: timeouts)
-    guard endpoint.url.hasPrefix("https://") else {
+    let endpoint = try VSphereEndpoint(
+        url: url, username: "", password: Secret(""), trust: .insecure, timeouts: timeouts)
+    guard endpoint.isEncrypted else {
         throw VSphereError(.invalidURL, "\(endpoint.url) has no certificate: it is plain http")
     }
     return try HTTPTransport(endpoint, cancellation).certificate()

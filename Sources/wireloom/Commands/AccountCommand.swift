@@ -20,7 +20,7 @@ struct TrustOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Trust exactly the certificate with this SHA-256 thumbprint.", valueName: "sha256"))
     var thumbprint: String?
 
-    @Flag(help: "Trust any certificate. Anyone between here and there can read the password.")
+    @Flag(help: "Trust any certificate, or plain http. Anyone between here and there can read the password.")
     var insecure = false
 
     func validate() throws {
@@ -41,6 +41,22 @@ struct TrustOptions: ParsableArguments {
         if let thumbprint { return (.thumbprint, thumbprint) }
         return insecure ? (.insecure, nil) : nil
     }
+
+    /// Says what not to trust an endpoint means for its password.
+    ///
+    /// - Throws: what is wrong with the URL, which is quoted only where it is one.
+    static func warn(ofInsecure url: String) throws {
+        let endpoint = try VSphereEndpoint(url: url, username: "", password: Secret(""), trust: .insecure)
+        Output.note(
+            endpoint.isEncrypted
+                ? "warning: the certificate of \(endpoint.url) is not checked; --thumbprint would be safer"
+                : "warning: the password goes to \(endpoint.url) in clear; https with --thumbprint would be safer")
+    }
+}
+
+/// How often an account may be synced.
+private func check(every: Interval?) throws {
+    if let every, every.duration <= .zero { throw ValidationError("--every is a time of more than nothing, as 10m") }
 }
 
 /// `90s`, `10m`, `1h`, `2d`.
@@ -94,21 +110,22 @@ extension AccountCommand {
         @Flag(help: "Read the password from standard input.") var passwordStdin = false
         @OptionGroup var trust: TrustOptions
         @Option(help: "A label; automatic decisions consider only wires of this site or of none.") var site: String?
-        @Option(help: "How often to sync, as 90s, 10m, 1h; default 10m.") var every: Interval?
-        @Option(help: "How long what vanished keeps its addresses; default 1h.") var grace: Interval?
+        @Option(parsing: .unconditional, help: "How often to sync, as 90s, 10m, 1h; default 10m.")
+        var every: Interval?
+        @Option(parsing: .unconditional, help: "How long what vanished keeps its addresses; default 1h.")
+        var grace: Interval?
         @Option(help: "Do not look at addresses in this prefix; may be repeated.") var ignore: [String] = []
 
         func validate() throws {
             if !passwordStdin { throw ValidationError("give the password on standard input, with --password-stdin") }
+            try check(every: every)
         }
 
         func run() throws {
             let password = try readPassword()
             let chosen = try trust.trust() ?? (kind: .system, value: nil)
-            if chosen.kind == .insecure {
-                Output.note("warning: the certificate of \(url) is not checked; --thumbprint would be safer")
-            }
-            let ignored = try ignore.map { try CIDR(parsing: $0) }
+            let ignored = try ignore.map(prefix)
+            if chosen.kind == .insecure { try TrustOptions.warn(ofInsecure: url) }
             try Runtime.with(options) { runtime in
                 let added: (account: Account, probe: AccountService.Probe)
                 do {
@@ -120,8 +137,9 @@ extension AccountCommand {
                 } catch let error as VSphereError where error.code == .certificate {
                     if let certificate = try? serverCertificate(of: url) {
                         throw Failure(
-                            "\(error.detail); it shows \(certificate.subject) with SHA-256 \(certificate.thumbprint): "
-                                + "compare that with the endpoint's own and give it as --thumbprint", status: 77)
+                            "\(error.detail)\nit shows a certificate of \(certificate.subject), with the SHA-256 thumbprint\n"
+                                + "  \(certificate.thumbprint)\n"
+                                + "compare that with the endpoint's own, and give it as --thumbprint", status: 77)
                     }
                     throw error
                 }
@@ -141,7 +159,8 @@ extension AccountCommand {
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show everything of one account.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show everything of one account.", discussion: "  wireloom account show paris -o yaml")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Argument(help: "Its name or id.") var name: String
@@ -152,7 +171,8 @@ extension AccountCommand {
     }
 
     struct Test: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Log in and read the identity; change nothing.")
+        static let configuration = CommandConfiguration(
+            abstract: "Log in and read the identity; change nothing.", discussion: "  wireloom account test paris")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "Its name or id.") var name: String
 
@@ -167,7 +187,11 @@ extension AccountCommand {
 
     struct Update: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Change an account; a new way to reach it is tried first.")
+            abstract: "Change an account; a new way to reach it is tried first.",
+            discussion: """
+                  wireloom account update paris --every 5m --site france
+                  wireloom account update paris --password-stdin < password.txt
+                """)
         @OptionGroup var options: GlobalOptions
         @Argument(help: "Its name or id.") var name: String
         @Option(help: "Another name.") var rename: String?
@@ -176,15 +200,25 @@ extension AccountCommand {
         @Flag(help: "Read a new password from standard input.") var passwordStdin = false
         @OptionGroup var trust: TrustOptions
         @Option(help: "An empty text takes the site away.") var site: String?
-        @Option(help: "How often to sync, as 90s, 10m, 1h.") var every: Interval?
-        @Option(help: "How long what vanished keeps its addresses.") var grace: Interval?
+        @Option(parsing: .unconditional, help: "How often to sync, as 90s, 10m, 1h.") var every: Interval?
+        @Option(parsing: .unconditional, help: "How long what vanished keeps its addresses.") var grace: Interval?
         @Option(help: "Replaces the list; an empty text empties it.") var ignore: [String] = []
         @Option(help: "on or off: ask hosts hourly what they see of the physical network, for wire suggest.")
         var networkHints: Toggle?
-        @Option(help: "How many jobs that make or delete VMs run on it at once; 4 at first.") var vmJobs: Int?
+        @Option(
+            parsing: .unconditional, help: "How many jobs that make or delete VMs run on it at once; 4 at first.")
+        var vmJobs: Int?
 
         func validate() throws {
             if let vmJobs, !(1...64).contains(vmJobs) { throw ValidationError("--vm-jobs is a number from 1 to 64") }
+            try check(every: every)
+            let given: [Any?] = [
+                rename, url, username, trust.caFile, trust.thumbprint, site, every, grace, ignore.first, networkHints,
+                vmJobs,
+            ]
+            guard passwordStdin || trust.insecure || given.contains(where: { $0 != nil }) else {
+                throw ValidationError("say what to change, as --every 5m")
+            }
         }
 
         func run() throws {
@@ -199,9 +233,12 @@ extension AccountCommand {
             change.site = site
             change.every = every?.duration
             change.grace = grace?.duration
-            if !ignore.isEmpty { change.ignored = try ignore.filter { !$0.isEmpty }.map { try CIDR(parsing: $0) } }
+            if !ignore.isEmpty { change.ignored = try ignore.filter { !$0.isEmpty }.map(prefix) }
             try Runtime.with(options) { runtime in
                 let account = try runtime.database.withConnection { try AccountTable.named(name, in: $0) }
+                if (change.trust?.kind ?? account.trust) == .insecure, change.trust != nil || url != nil {
+                    try TrustOptions.warn(ofInsecure: url ?? account.url)
+                }
                 try runtime.accounts.update(account, change, password: password)
                 print("account \(rename ?? account.name) updated")
             }
@@ -209,7 +246,8 @@ extension AccountCommand {
     }
 
     struct Enable: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Sync it by its schedule again.")
+        static let configuration = CommandConfiguration(
+            abstract: "Sync it by its schedule again.", discussion: "  wireloom account enable paris")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "Its name or id.") var name: String
 
@@ -217,7 +255,8 @@ extension AccountCommand {
     }
 
     struct Disable: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Sync it no more; what is known of it stays.")
+        static let configuration = CommandConfiguration(
+            abstract: "Sync it no more; what is known of it stays.", discussion: "  wireloom account disable paris")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "Its name or id.") var name: String
 
@@ -226,7 +265,8 @@ extension AccountCommand {
 
     struct Remove: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Forget an account; what its adapters held goes into quarantine.")
+            abstract: "Forget an account; what its adapters held goes into quarantine.",
+            discussion: "  wireloom account remove paris")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "Its name or id.") var name: String
 

@@ -12,7 +12,9 @@ func typed<T>(_ body: () throws -> T) throws -> T {
 func moment(_ text: String) throws -> Timestamp {
     switch try expiry(text) {
     case .at(let moment): return moment
-    case .after(let duration): return .now + duration
+    case .after(let duration):
+        guard duration > .zero else { throw Failure("\"\(text)\" is over at once; give a longer time", status: 65) }
+        return .now + duration
     }
 }
 
@@ -25,6 +27,8 @@ func expiry(_ text: String) throws -> Expiry {
     }
     return .after(interval.duration)
 }
+
+func prefix(_ text: String) throws -> CIDR { try typed { try CIDR(parsing: text) } }
 
 func addressRange(_ text: String) throws -> AddressRange { try typed { try AddressRange(parsing: text) } }
 
@@ -50,7 +54,7 @@ struct PoolOptions: ParsableArguments {
     @Option(help: "In which order they are given: step-up, step-down or random.")
     var policy: AllocationPolicy = .stepUp
 
-    @Option(help: "How long one that was let go of is given to nobody, as 90s, 10m, 1h.")
+    @Option(parsing: .unconditional, help: "How long one that was let go of is given to nobody, as 90s, 10m, 1h.")
     var quarantine = Interval(.seconds(3600))
 
     func requests(_ ranges: [String]) throws -> [PoolRequest] {
