@@ -76,13 +76,17 @@ extension CIDR: CustomStringConvertible, LosslessStringConvertible {
         guard parts.count == 2 else {
             throw AddressSyntaxError("\"\(text)\" is not a prefix; write ADDRESS/LENGTH, as 10.0.4.0/24")
         }
+        if let mapped = IPAddress.mapped(in: String(parts[0])), let length = Int(parts[1]), (96...128).contains(length)
+        {
+            throw AddressSyntaxError("\"\(text)\" is an IPv4-mapped IPv6 prefix; write \(mapped)/\(length - 96)")
+        }
         let address = try IPAddress(parsing: String(parts[0]))
         guard (1...3).contains(parts[1].utf8.count), parts[1].utf8.allSatisfy({ (48...57).contains($0) }),
             parts[1].utf8.first != 48 || parts[1].utf8.count == 1,
             let length = Int(parts[1]), let cidr = CIDR(containing: address, prefixLength: length)
         else {
             throw AddressSyntaxError(
-                "\"\(text)\" has no valid prefix length; it is a number from 0 to \(address.family.bitWidth)")
+                "\"\(text)\" has no valid prefix length; it is a number up to \(address.family.bitWidth)")
         }
         guard cidr.network == address else {
             throw AddressSyntaxError("\"\(text)\" has host bits set; did you mean \(cidr)?")

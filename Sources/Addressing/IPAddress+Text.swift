@@ -16,21 +16,32 @@ extension IPAddress: CustomStringConvertible, LosslessStringConvertible {
     ///
     /// - Throws: ``AddressSyntaxError``.
     package init(parsing text: String) throws {
+        if text.contains(where: \.isWhitespace) {
+            throw AddressSyntaxError("\"\(text)\" is not an IP address: it has a space in it")
+        }
         let utf8 = Array(text.utf8)
         if utf8.contains(UInt8(ascii: ":")) {
             guard let groups = Self.groups(of: utf8) else {
                 throw AddressSyntaxError("\"\(text)\" is not an IPv6 address")
             }
-            let bits = groups.reduce(UInt128(0)) { $0 << 16 | UInt128($1) }
-            guard bits >> 32 != 0xFFFF else {
-                throw AddressSyntaxError(
-                    "\"\(text)\" is an IPv4-mapped IPv6 address; write \(IPAddress(v4: UInt32(bits & 0xFFFF_FFFF)))")
+            if let mapped = Self.mapped(groups) {
+                throw AddressSyntaxError("\"\(text)\" is an IPv4-mapped IPv6 address; write \(mapped)")
             }
-            self.init(family: .v6, bits: bits)
+            self.init(family: .v6, bits: Self.bits(groups))
         } else {
             self.init(v4: try Self.dotted(utf8, text))
         }
     }
+
+    /// The IPv4 address that an IPv6 text is another form of; `nil` for any other text.
+    static func mapped(in text: String) -> IPAddress? { groups(of: Array(text.utf8)).flatMap(mapped) }
+
+    private static func mapped(_ groups: [UInt16]) -> IPAddress? {
+        let bits = bits(groups)
+        return bits >> 32 == 0xFFFF ? IPAddress(v4: UInt32(bits & 0xFFFF_FFFF)) : nil
+    }
+
+    private static func bits(_ groups: [UInt16]) -> UInt128 { groups.reduce(0) { $0 << 16 | UInt128($1) } }
 
     private static func dotted(_ utf8: [UInt8], _ text: String) throws -> UInt32 {
         let parts = utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

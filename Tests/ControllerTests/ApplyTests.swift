@@ -159,6 +159,17 @@ import Testing
             #expect([.inUse, .held].contains(error?.code), "\(error?.detail ?? "")")
             #expect(try sandbox.contents() == before)
         }
+        _ = try sandbox.networks.createSubnet(
+            SubnetRequest(name: "b", cidr: plan.cidr(bits: 8, net: 1), vlan: .one), onWire: "w")
+        try sandbox.networks.reserve(
+            plan.range(1, 9, net: 1), ofSubnet: "b", owner: "ann", note: nil, expires: nil)
+        let error = #expect(throws: NetworkError.self) {
+            try sandbox.networks.apply(NetworkFile(yaml: "subnets: []"), prune: true)
+        }
+        let told = error?.detail ?? ""
+        #expect(told.contains("subnet a") && told.contains("1 allocated address"), "\(told)")
+        #expect(told.contains("subnet b") && told.contains("1 reservation"), "\(told)")
+        #expect(!told.contains("--force") && told.contains("keep it in the file"), "\(told)")
     }
 
     @Test("what a sync found is neither exported nor pruned, and a file that names its place takes it over")

@@ -58,7 +58,7 @@ import Testing
                 $0.networks, $0.plan.cidr(bits: 8, net: 1),
                 pools: [$0.plan.range(1, 9, net: 1), $0.plan.range(9, 12, net: 1)])
         },
-        Case("a pool over another", "overlaps another pool") {
+        Case("a pool over another", "overlaps its pool") {
             try $0.networks.addPools([PoolRequest($0.plan.range(15, 30))], toSubnet: "net")
         },
         Case("a second pool that is bad", "is not inside") {

@@ -103,6 +103,33 @@ import Testing
         #expect(try network.violations() == [])
     }
 
+    @Test("outside of the pools an address is its reservation's owner's, and who has it is said", arguments: families)
+    func outsideOfPools(family: IPAddress.Family) throws {
+        let network = try Network(family)
+        try network.subnet(gateway: 1, pools: [10...19])
+        func refusal(_ host: UInt128, _ owner: String = "me") -> String {
+            let error = #expect(throws: NetworkError.self) { try network.allocate(address: host, owner: owner) }
+            return error?.detail ?? ""
+        }
+        #expect(refusal(1).hasSuffix("it is the gateway"))
+        #expect(refusal(5).contains("it is in no pool; add one"))
+        try network.change {
+            try ReservationTable.reserve(network.range(2, 9), of: $0, owner: "core", note: nil, expires: nil, in: $1)
+        }
+        #expect(refusal(7).hasSuffix("it is reserved for \"core\""))
+        #expect(try network.allocate(address: 7, owner: "core") == [7])
+        #expect(refusal(7, "core").hasSuffix("it is allocated to \"core\""))
+        #expect(refusal(7).hasSuffix("it is allocated to \"core\""))
+        #expect(try network.violations() == [])
+        try network.release(7)
+        #expect(try network.violations() == [])
+        #expect(try network.allocate(address: 7, owner: "core") == [7])
+        try network.release(7)
+        try network.change { try ReservationTable.unreserve(network.range(2, 9), of: $0, in: $1) }
+        #expect(refusal(7, "core").contains("it is in no pool; add one"))
+        #expect(try network.violations() == [])
+    }
+
     @Test("what is released comes back after its quarantine, and not before", arguments: families)
     func quarantine(family: IPAddress.Family) throws {
         let network = try Network(family)

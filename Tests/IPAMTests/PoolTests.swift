@@ -125,6 +125,8 @@ import Testing
         #expect(try network.allocate(2) == [11, 13])
         try reserve(15, 19, expires: .now + .seconds(3600))
         #expect(throws: NetworkError.self) { try network.allocate() }
+        #expect(
+            #expect(throws: NetworkError.self) { try reserve(30, 30, expires: .now - .seconds(1)) }?.code == .invalid)
         try network.sql("UPDATE reservation SET expires_at = now() - interval '1 second' WHERE expires_at IS NOT NULL")
         #expect(try network.allocate() == [15])
         #expect(try network.violations() == [])

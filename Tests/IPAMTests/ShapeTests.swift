@@ -170,7 +170,7 @@ import Testing
             (SubnetSplit(prefixLength: family.bitWidth + 1), "longer than its own"),
             (SubnetSplit(prefixLength: -1), "longer than its own"),
             (SubnetSplit(prefixLength: own + 9), "more than 256 parts"),
-            (SubnetSplit(prefixLength: own + 1, names: ["a"]), "2 parts and 1 names"),
+            (SubnetSplit(prefixLength: own + 1, names: ["a"]), "2 parts, and 1 name is given"),
             (SubnetSplit(prefixLength: own + 1, names: ["a", "a"]), "given twice"),
             (SubnetSplit(prefixLength: own + 1, gateways: [network.ip(5000)]), "not in it"),
             (SubnetSplit(prefixLength: own + 1, gateways: [network.ip(2048)]), "network or broadcast"),

@@ -208,7 +208,9 @@ struct Client {
             do {
                 try networks.reserve(range, ofSubnet: subnet, owner: "stress", note: nil, expires: expires)
                 return "reserved"
-            } catch let error as NetworkError where error.code == .held || error.code == .overlap {
+            } catch let error as NetworkError where [.held, .overlap, .invalid].contains(error.code) {
+                // Of the shortest, the time may be over before it begins.
+                guard error.code != .invalid || expires != nil else { throw error }
                 return "not reserved"
             }
         }

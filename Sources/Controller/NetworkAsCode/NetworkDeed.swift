@@ -28,6 +28,7 @@ struct NetworkDeed {
 
     /// - Throws: ``NetworkError`` with code `in_use`.
     func deleteWires() throws {
+        var used: [String] = []
         for step in plan.wires where step.after == nil {
             guard let name = step.before?.name else { continue }
             let wire = try WireTable.named(name, in: connection)
@@ -42,11 +43,12 @@ struct NetworkDeed {
                 """, wire.id
             ).map { try $0.get(0) }
             guard uses.isEmpty else {
-                throw NetworkError(
-                    .inUse, "wire \(name) is not in the file and is in use: \(uses.joined(separator: ", "))")
+                used.append("wire \(name) is in use: \(uses.joined(separator: ", "))")
+                continue
             }
             try connection.execute("DELETE FROM wire WHERE id = $1::bigint", wire.id)
         }
+        try Self.refuse(used)
     }
 
     func writeLinks() throws {
@@ -94,15 +96,37 @@ struct NetworkDeed {
         let ids = plan.subnets.compactMap { $0.before?.id }.sorted()
         try SubnetTable.lock(ids, in: connection)
         try SubnetTable.deferShapes(in: connection)
-        for step in plan.subnets where step.after == nil {
-            guard let id = step.before?.id else { continue }
-            try SubnetTable.delete(SubnetTable.identified(id, in: connection), force: false, in: connection)
-        }
+        try deleteSubnets()
         for step in plan.subnets where step.before != nil && step.after != nil { try clear(step) }
         for step in plan.subnets where step.before != nil && step.after != nil { try update(step) }
         for step in plan.subnets where step.before == nil { try create(step) }
         try SubnetTable.checkShapes(in: connection)
         for step in plan.subnets { try fill(step) }
+    }
+
+    private func deleteSubnets() throws {
+        var used: [String] = []
+        for step in plan.subnets where step.after == nil {
+            guard let id = step.before?.id else { continue }
+            do {
+                try SubnetTable.delete(
+                    SubnetTable.identified(id, in: connection), force: false, advice: "", in: connection)
+            } catch let error as NetworkError where error.code == .inUse {
+                used.append(error.detail)
+            }
+        }
+        try Self.refuse(used)
+    }
+
+    /// Tells of everything that the file leaves out and that is used, at once.
+    private static func refuse(_ used: [String]) throws {
+        guard !used.isEmpty else { return }
+        let rest = used.count > 20 ? ["and \(used.count - 20) more"] : []
+        throw NetworkError(
+            .inUse,
+            "nothing was changed: what the file leaves out would go, and "
+                + (used.prefix(20) + rest).joined(separator: "; ")
+                + "; keep it in the file, or release first what is in it")
     }
 
     /// Takes away the pools and reservations that go or are others' from now on.

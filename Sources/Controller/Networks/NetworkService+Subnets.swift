@@ -17,6 +17,8 @@ extension NetworkService {
     /// Changes what is given, and confirms the subnet: with nothing given, that alone.
     package func updateSubnet(_ name: String, _ edit: SubnetEdit) throws -> Effect {
         if let name = edit.name { try Name.check(name, of: "subnet") }
+        if case .some(.some(let suffix)) = edit.dnsSuffix { try SubnetText.check(dnsSuffix: suffix) }
+        if case .some(.some(let text)) = edit.description { try SubnetText.check(description: text) }
         return try change { connection in
             let subnet = try SubnetTable.named(name, in: connection)
             let cidr = edit.cidr ?? subnet.cidr
@@ -44,6 +46,12 @@ extension NetworkService {
         try changeWithin(name) { subnet, connection in
             for pool in pools {
                 try PoolTable.check(pool.range, in: subnet)
+                if let other = try PoolTable.pools(of: subnet.id, in: connection).map(\.range).first(
+                    where: pool.range.overlaps)
+                {
+                    throw NetworkError(
+                        .overlap, "subnet \(subnet.title): the pool \(pool.range) overlaps its pool \(other)")
+                }
                 try PoolTable.add(pool, to: subnet.id, in: connection)
             }
         }

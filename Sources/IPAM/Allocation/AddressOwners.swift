@@ -4,7 +4,11 @@ internal import Postgres
 /// Says in words who has an address.
 enum AddressOwners {
     /// `nil` where nobody has it.
-    static func whoHas(_ address: IPAddress, in subnet: SubnetRef, _ connection: Connection) throws -> String? {
+    ///
+    /// - Parameter isPooled: whether it may be allocated at all; of one that may not, a quarantine is no reason.
+    static func whoHas(
+        _ address: IPAddress, in subnet: SubnetRef, isPooled: Bool = true, _ connection: Connection
+    ) throws -> String? {
         if subnet.gateway == address { return "it is the gateway" }
         let row = try connection.query(
             """
@@ -30,7 +34,9 @@ enum AddressOwners {
             """, subnet.id, address
         ).first
         if let owner = try reserved?.get(0, as: String.self) { return "it is reserved for \"\(owner)\"" }
-        if let row, let until: Timestamp = try row.get(5) { return "it is in quarantine until \(until)" }
+        if isPooled, let row, let until: Timestamp = try row.get(5) {
+            return "it is in quarantine until \(until.wholeSecond)"
+        }
         return nil
     }
 }

@@ -70,7 +70,8 @@ enum AllocationKeys {
         if let released: Timestamp = try row.get(2) {
             throw NetworkError(
                 .key,
-                "addresses that the key \"\(key)\" was answered with were released at \(released); choose a new key")
+                "addresses that the key \"\(key)\" was answered with were released at \(released.wholeSecond); choose a new key"
+            )
         }
         return try row.get(1)
     }

@@ -68,7 +68,8 @@ package enum Expiry: Sendable, Hashable {
         case .after(let duration): return now + duration
         case .at(let moment):
             guard moment > now else {
-                throw NetworkError(.invalid, "an allocation cannot end at \(moment): that is over; it is \(now) now")
+                throw NetworkError(
+                    .invalid, "an allocation cannot end at \(moment): that is over; it is \(now.wholeSecond) now")
             }
             return moment
         }

@@ -37,7 +37,7 @@ extension Allocator {
         _ address: IPAddress, for request: AllocationRequest, _ subnet: SubnetRef, _ ticket: Ticket,
         in connection: Connection
     ) throws {
-        try Self.checkPlace(of: address, in: subnet, connection)
+        try Self.checkPlace(of: address, for: request.owner, in: subnet, connection)
         let rows = try connection.query(
             Queries.allocateOne, subnet.id, address, request.owner, ticket.until, ticket.key)
         guard rows.isEmpty else { return }
@@ -53,18 +53,37 @@ extension Allocator {
         throw refusal
     }
 
-    /// Whether a named address of a subnet can be anybody's at all.
-    static func checkPlace(of address: IPAddress, in subnet: SubnetRef, _ connection: Connection) throws {
+    /// Whether a named address of a subnet can be this owner's at all: it is in a pool, or reserved for the owner.
+    ///
+    /// - Parameter owner: `nil` for somebody whom nothing is reserved for.
+    static func checkPlace(
+        of address: IPAddress, for owner: String?, in subnet: SubnetRef, _ connection: Connection
+    ) throws {
         guard subnet.cidr.contains(address) else { throw refuse(address, subnet, .invalid, "it is not in it") }
         guard subnet.cidr.usable.contains(address) else {
             throw refuse(address, subnet, .invalid, "it is its network or broadcast address")
         }
-        guard try PoolTable.pools(of: subnet.id, in: connection).contains(where: { $0.range.contains(address) }) else {
+        guard
+            try PoolTable.pools(of: subnet.id, in: connection).contains(where: { $0.range.contains(address) })
+                || isReserved(address, for: owner, subnet, in: connection)
+        else {
             throw refuse(
                 address, subnet, .held,
-                "it is in no pool; add one: wireloom subnet pool add \(subnet.name) \(address), or reserve it: "
+                try AddressOwners.whoHas(address, in: subnet, isPooled: false, connection)
+                    ?? "it is in no pool; add one: wireloom subnet pool add \(subnet.name) \(address), or reserve it: "
                     + "wireloom subnet reserve \(subnet.name) \(address) --owner OWNER")
         }
+    }
+
+    private static func isReserved(
+        _ address: IPAddress, for owner: String?, _ subnet: SubnetRef, in connection: Connection
+    ) throws -> Bool {
+        try !connection.query(
+            """
+            SELECT FROM reservation WHERE subnet_id = $1::bigint AND $2::inet BETWEEN first AND last AND owner = $3::text
+                AND (expires_at IS NULL OR expires_at > now())
+            """, subnet.id, address, owner
+        ).isEmpty
     }
 
     static func refuse(

@@ -10,7 +10,7 @@ extension Allocator {
     /// - Parameters:
     ///   - owner: refuse if any is allocated to somebody else; `nil`: whoever has it.
     ///   - assigned: also what a VM was made with, as far as it does not report it any more.
-    /// - Throws: ``NetworkError`` with code `not_found`, `not_held` or `held`; then none is released.
+    /// - Throws: ``NetworkError`` with code `not_found`, `invalid`, `not_held` or `held`; then none is released.
     package func release(
         _ addresses: [IPAddress], ofSubnet name: String, owner: String? = nil, assigned: Bool = false
     ) throws {
@@ -38,6 +38,9 @@ extension Allocator {
             }
             for address in addresses {
                 let subnet = homes[address] ?? named
+                guard subnet.cidr.contains(address) else {
+                    throw NetworkError(.invalid, "\(address) is not in subnet \(subnet.title)")
+                }
                 guard let holder = owners[address] else {
                     throw NetworkError(.notHeld, try whyNotReleasable(address, subnet, in: connection))
                 }

@@ -24,7 +24,7 @@ extension SubnetTable {
     package static func checkObtainable(
         _ address: IPAddress, in subnet: SubnetRef, _ connection: Connection
     ) throws {
-        try Allocator.checkPlace(of: address, in: subnet, connection)
+        try Allocator.checkPlace(of: address, for: nil, in: subnet, connection)
         let isFree = try connection.query(
             """
             SELECT coalesce((SELECT a.state <> 'held' OR (a.allocated_until <= now()) IS TRUE FROM address a
@@ -46,10 +46,11 @@ extension SubnetTable {
         let usage = try SubnetUsage.read(subnet.id, in: connection)
         guard usage.obtainable < UInt128(count) else { return }
         _ = try guestPools(of: subnet, connection)
+        let outside = subnet.gateway == nil ? "in no pool" : "in no pool or the gateway"
         throw NetworkError(
             .exhausted,
             "subnet \(subnet.title) has \(usage.obtainable) free of the \(count) asked for: of \(usage.total) usable addresses "
-                + "\(usage.held) are held, \(usage.reserved) reserved, \(usage.quarantined) quarantined, and \(usage.outside) in "
-                + "no pool")
+                + "\(usage.held) are held, \(usage.reserved) reserved, \(usage.quarantined) quarantined, and "
+                + "\(usage.outside) \(outside)")
     }
 }

@@ -14,6 +14,13 @@ package enum ReservationTable {
         guard subnet.cidr.contains(range.first), subnet.cidr.contains(range.last) else {
             throw NetworkError(.invalid, "\(range) is not inside subnet \(subnet.title)")
         }
+        if let expires {
+            let now: Timestamp = try connection.query("SELECT now()")[0].get(0)
+            guard expires > now else {
+                throw NetworkError(
+                    .invalid, "a reservation cannot end at \(expires): that is over; it is \(now.wholeSecond) now")
+            }
+        }
         try SubnetTable.lock([subnet.id], in: connection)
         try SubnetTable.confirm(subnet, in: connection)
         try endExpired(of: subnet.id, in: connection)
@@ -28,18 +35,25 @@ package enum ReservationTable {
             let who = try AddressOwners.whoHas(address, in: subnet, connection) ?? "it is held"
             throw NetworkError(.held, "\(range) of subnet \(subnet.title) cannot be reserved: \(address): \(who)")
         }
-        do {
-            try connection.execute(
-                """
-                INSERT INTO reservation (subnet_id, first, last, owner, note, expires_at)
-                VALUES ($1::bigint, $2::inet, $3::inet, $4::text, $5::text, $6::timestamptz)
-                """, subnet.id, range.first, range.last, owner, note, expires)
-        } catch let error as DatabaseError where error.constraint == "reservation_disjoint" {
+        // The subnet is locked: nobody makes another one meanwhile.
+        let other = try connection.query(
+            """
+            SELECT first, last, owner FROM reservation
+            WHERE subnet_id = $1::bigint AND inetrange(first, last, '[]') && inetrange($2::inet, $3::inet, '[]')
+            ORDER BY first LIMIT 1
+            """, subnet.id, range.first, range.last
+        ).first
+        if let other, let reserved = AddressRange(try other.get(0), try other.get(1)) {
             throw NetworkError(
                 .overlap,
-                "\(range) of subnet \(subnet.title) is reserved already, whole or in part; see: wireloom ip list \(subnet.name)"
-            )
+                "\(range) of subnet \(subnet.title) cannot be reserved: \(reserved) is reserved for "
+                    + "\"\(try other.get(2, as: String.self))\" already")
         }
+        try connection.execute(
+            """
+            INSERT INTO reservation (subnet_id, first, last, owner, note, expires_at)
+            VALUES ($1::bigint, $2::inet, $3::inet, $4::text, $5::text, $6::timestamptz)
+            """, subnet.id, range.first, range.last, owner, note, expires)
     }
 
     /// Ends every reservation inside the range; one that is only partly inside is refused.

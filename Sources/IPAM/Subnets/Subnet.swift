@@ -28,21 +28,51 @@ package struct SubnetRequest: Sendable {
         self.pools = pools
     }
 
-    /// - Throws: ``NetworkError`` with code `invalid`.
+    /// - Throws: the first of ``problems``.
     package func validate() throws {
-        func refuse(_ why: String) -> NetworkError { NetworkError(.invalid, "subnet \(name): \(why)") }
-        guard cidr.prefixLength > 0 else { throw refuse("\(cidr) is every address there is; give a longer prefix") }
-        if let gateway, !cidr.contains(gateway) { throw refuse("the gateway \(gateway) is not in \(cidr)") }
-        if let gateway, !cidr.usable.contains(gateway) {
-            throw refuse("the gateway \(gateway) is the network or broadcast address of \(cidr)")
+        if let problem = problems.first { throw problem }
+    }
+
+    /// All that is wrong with it: of code `invalid`, or `overlap` for its pools.
+    package var problems: [NetworkError] {
+        var problems: [NetworkError] = []
+        func refuse(_ why: String, _ code: NetworkError.Code = .invalid) {
+            problems.append(NetworkError(code, "subnet \(name): \(why)"))
         }
+        func check(_ body: () throws -> Void) {
+            do { try body() } catch let error as NetworkError { problems.append(error) } catch { refuse("\(error)") }
+        }
+        if cidr.prefixLength == 0 {
+            refuse("\(cidr) is every address there is; give a longer prefix")
+        } else if let kind = cidr.kindWithoutPlace {
+            refuse("\(cidr) holds nothing but \(kind), which have no place in a subnet")
+        }
+        if let gateway, !cidr.contains(gateway) {
+            refuse("the gateway \(gateway) is not in \(cidr)")
+        } else if let gateway, !cidr.usable.contains(gateway) {
+            refuse("the gateway \(gateway) is the network or broadcast address of \(cidr)")
+        }
+        if let dnsSuffix { check { try SubnetText.check(dnsSuffix: dnsSuffix) } }
+        if let description { check { try SubnetText.check(description: description) } }
         let ranges = pools.map(\.range)
         for (index, pool) in ranges.enumerated() {
-            try PoolTable.check(pool, in: cidr, named: name)
+            check { try PoolTable.check(pool, in: cidr, named: name) }
             if let other = ranges[..<index].first(where: pool.overlaps) {
-                throw refuse("the pools \(other) and \(pool) overlap")
+                refuse("the pools \(other) and \(pool) overlap", .overlap)
             }
         }
+        return problems
+    }
+}
+
+extension CIDR {
+    /// What all of its addresses are, if they are such as no adapter's evidence is taken from (DESIGN.md 3.4).
+    fileprivate var kindWithoutPlace: String? {
+        let ends = [network, last]
+        if ends.allSatisfy(\.isLoopback) { return "loopback addresses" }
+        if ends.allSatisfy(\.isLinkLocal) { return "link-local addresses" }
+        if ends.allSatisfy(\.isMulticast) { return "multicast addresses" }
+        return ends.allSatisfy(\.isUnspecifiedOrBroadcast) ? "addresses that name no adapter" : nil
     }
 }
 

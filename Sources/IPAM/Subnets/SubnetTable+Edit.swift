@@ -94,10 +94,14 @@ extension SubnetTable {
                 + "wireloom ip release \(subnet.name) \(gateway)")
     }
 
+    /// - Parameter advice: what to do about what uses it, as the end of the sentence.
     /// - Throws: ``NetworkError`` with code `in_use`, which counts what uses it, unless `force`.
     /// - Returns: what was let go of, in words.
     @discardableResult
-    package static func delete(_ subnet: SubnetRef, force: Bool, in connection: Connection) throws -> [String] {
+    package static func delete(
+        _ subnet: SubnetRef, force: Bool, advice: String = "; to let go of all that, add --force",
+        in connection: Connection
+    ) throws -> [String] {
         try lock([subnet.id], in: connection)
         // An allocation that is under way holds nothing but its rows: it is waited for, and then counts.
         try lockAddresses([subnet.id], in: connection)
@@ -106,7 +110,7 @@ extension SubnetTable {
         guard force || uses.isEmpty else {
             throw NetworkError(
                 .inUse,
-                "subnet \(subnet.title) is in use: \(uses.joined(separator: ", ")); to let go of all that, add --force")
+                "subnet \(subnet.title) is in use: \(uses.joined(separator: ", "))\(advice)")
         }
         try forgetKeys(of: subnet, in: connection)
         try connection.execute("DELETE FROM subnet WHERE id = $1::bigint", subnet.id)

@@ -84,7 +84,7 @@ extension SubnetTable {
         }
         let names = split.names ?? parts.indices.map { "\(subnet.name)-\($0 + 1)" }
         guard names.count == parts.count else {
-            throw refuse("it has \(parts.count) parts and \(names.count) names are given")
+            throw refuse("it has \(parts.count) parts, and \(Words.count(names.count, "name is", "names are")) given")
         }
         var seen: Set<String> = []
         if let twice = names.first(where: { !seen.insert($0).inserted }) {

@@ -17,6 +17,11 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         self.init(microseconds: seconds * 1_000_000)
     }
 
+    /// The beginning of its second, as it is told in sentences.
+    package var wholeSecond: Timestamp {
+        Timestamp(microseconds: microseconds.flooredDivision(by: 1_000_000).quotient * 1_000_000)
+    }
+
     /// The local clock. Code that decides takes a moment as an argument; only the edges ask for this one.
     package static var now: Timestamp {
         var time = timespec()
