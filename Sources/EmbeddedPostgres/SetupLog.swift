@@ -22,20 +22,21 @@ final class SetupLog: Sendable {
         let texts = [layout.setupLog, newestServerLog()].compactMap { $0 }.map { path in
             String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
         }
-        return texts.lazy.compactMap(Self.severe).first
+        // What went wrong first made the rest go wrong. The server's log may begin with an earlier start's.
+        return texts.first.flatMap { Self.severe($0).first } ?? texts.dropFirst().first.flatMap { Self.severe($0).last }
             ?? texts.lazy.compactMap(Self.last).first
             ?? "it said nothing (see \(layout.setupLog))"
     }
 
-    /// The last line that reports an error, without what stands before the report.
-    static func severe(in text: String) -> String? {
-        for line in text.split(separator: "\n").reversed() {
+    /// The lines that report an error, without what stands before the report.
+    private static func severe(_ text: String) -> [String] {
+        text.split(separator: "\n").compactMap { line in
             for mark in ["PANIC:", "FATAL:", "ERROR:", "error:"] {
                 guard let range = line.range(of: mark) else { continue }
                 return line[range.upperBound...].trimmingCharacters(in: .whitespaces)
             }
+            return nil
         }
-        return nil
     }
 
     private static func last(of text: String) -> String? {

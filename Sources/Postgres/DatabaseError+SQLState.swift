@@ -46,6 +46,7 @@ extension DatabaseError.Code {
         case "55P03": self = .timeout
         case "57P01", "57P02", "57P03", "57P04", "57P05": self = .unavailable
         case "3F000": self = .schema
+        case "42501": self = .permission
         case "P0001": self = .conflict  // RAISE EXCEPTION in a trigger of ours
         default:
             switch sqlState.prefix(2) {
@@ -100,16 +101,25 @@ extension DatabaseError {
             return "a lock in the database was not free in time; try again"
         case .timeout:
             return "the database needed longer for a statement than allowed; try again"
-        case .schema where report.sqlState == "42501":
-            return "the database role lacks a right: \(report.primary)"
+        case .permission:
+            return "the database role lacks a right: \(report.primary)\(grant(report.primary))"
         case .schema:
             return "the database's schema is not what this wireloom expects: \(report.primary)"
         case .invalidValue:
             // The server's own sentence quotes the value, so it is left to debugDescription.
             return "the database cannot hold a value that was given (\(report.sqlState))"
-        case .newerSchema, .tooOld, .bug:
+        case .newerSchema, .tooOld, .encoding, .bug:
             return "the database refused a statement (\(report.sqlState)), which is a mistake in wireloom"
         }
+    }
+
+    /// The statement that gives a right that is lacking, as far as the server's words tell it.
+    private static func grant(_ primary: String) -> String {
+        guard
+            let match = primary.wholeMatch(
+                of: #/permission denied for (database|schema|table|sequence|function) (\S+)/#)
+        else { return "" }
+        return "; whoever may give it can: GRANT ALL ON \(match.1.uppercased()) \(match.2) TO ROLE"
     }
 
     /// A statement in one line of at most 200 characters.

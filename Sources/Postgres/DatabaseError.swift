@@ -19,12 +19,16 @@ package struct DatabaseError: Error, Sendable {
         case canceled
         /// A lock, a statement or a free connection took longer than allowed.
         case timeout
-        /// A table, column or right that the statement needs is not there.
+        /// A table or column that the statement needs is not there.
         case schema
+        /// The role may not do what the statement does.
+        case permission
         /// The database was migrated by a newer wireloom than this one.
         case newerSchema = "newer_schema"
         /// The server is older than the oldest that is supported.
         case tooOld = "too_old"
+        /// The database keeps text in an encoding that has not every character.
+        case encoding
         /// A value does not fit its type: an overlong number, an impossible date, a NUL character.
         case invalidValue = "invalid_value"
         /// A mistake of ours.
@@ -64,6 +68,17 @@ package struct DatabaseError: Error, Sendable {
             .tooOld,
             "the server of \(database) is PostgreSQL \(version / 10_000); "
                 + "wireloom needs PostgreSQL 15 or newer: upgrade the server")
+    }
+
+    /// What is wrong with the encoding that a database keeps text in; `nil` if it has every character.
+    ///
+    /// - Parameter encoding: as the server reports it; `nil` where it does not.
+    package static func unsupported(encoding: String?, of database: String) -> DatabaseError? {
+        guard let encoding, encoding != "UTF8" else { return nil }
+        return DatabaseError(
+            .encoding,
+            "the database \(database) keeps text as \(encoding), which has not every character that a name may have; "
+                + "make one that has: CREATE DATABASE wireloom ENCODING 'UTF8' TEMPLATE template0 LOCALE 'C'")
     }
 
     func whileCommitting() -> DatabaseError {

@@ -35,7 +35,7 @@ struct Failure: Error {
 
     private static func status(_ error: DatabaseError) -> Int32 {
         switch error.code.rawValue {
-        case "conflict": 77
+        case "conflict", "permission": 77
         case "invalid_value": 65
         case "retryable", "timeout", "canceled": 75
         case "bug", "schema": 70

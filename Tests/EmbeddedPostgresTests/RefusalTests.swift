@@ -74,7 +74,12 @@ struct RefusalTests {
     func diskFull() throws {
         let fixture = try Fixture()
         let full = try fixture.programs(
-            version: "15.1", initdb: "echo 'FATAL:  could not write to file \"w\": No space left on device'; exit 1")
+            version: "15.1",
+            initdb: """
+                echo 'FATAL:  could not write to file "w": No space left on device'
+                echo 'PANIC:  cannot abort transaction 1, it was already committed'
+                exit 1
+                """)
         #expect(fixture.refusal(binaries: [full])?.code == .diskFull)
     }
 

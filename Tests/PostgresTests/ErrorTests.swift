@@ -69,7 +69,7 @@ import Testing
             ("P0001", .conflict), ("23502", .bug), ("25006", .readOnly), ("53100", .full), ("53200", .full),
             ("53300", .unavailable), ("55P03", .timeout), ("57014", .canceled), ("57P01", .unavailable),
             ("57P03", .unavailable), ("08006", .unavailable), ("58030", .unavailable), ("28P01", .unavailable),
-            ("42501", .schema), ("3F000", .schema), ("22003", .invalidValue), ("XX000", .bug), ("0A000", .bug),
+            ("42501", .permission), ("3F000", .schema), ("22003", .invalidValue), ("XX000", .bug), ("0A000", .bug),
         ])
     func states(_ state: String, _ code: DatabaseError.Code) throws {
         let error = try failure { try $0.script(TransactionTests.raise(state)) }
@@ -102,8 +102,10 @@ import Testing
                 _ = try connection.query("SELECT pg_read_file('/etc/passwd')")
             }
         }
-        #expect(denied.code == .schema)
-        #expect(denied.detail == "the database role lacks a right: permission denied for function pg_read_file")
+        #expect(denied.code == .permission)
+        #expect(
+            denied.detail == "the database role lacks a right: permission denied for function pg_read_file; "
+                + "whoever may give it can: GRANT ALL ON FUNCTION pg_read_file TO ROLE")
     }
 
     @Test(
@@ -117,6 +119,15 @@ import Testing
                 == "the server of ann@h:5432/d is PostgreSQL \(name); "
                 + "wireloom needs PostgreSQL 15 or newer: upgrade the server")
         #expect(DatabaseError.unsupported(server: 150_000, of: "x") == nil)
+    }
+
+    @Test("a database that cannot keep every character is refused")
+    func encodings() {
+        for encoding in ["LATIN1", "SQL_ASCII"] {
+            let error = DatabaseError.unsupported(encoding: encoding, of: "ann@h:5432/d")
+            #expect(error?.code == .encoding && error?.detail.contains("keeps text as \(encoding)") == true)
+        }
+        for encoding in ["UTF8", nil] { #expect(DatabaseError.unsupported(encoding: encoding, of: "d") == nil) }
     }
 
     @Test("an error shows the statement and the server's words only in its debug description")

@@ -50,6 +50,8 @@ enum Handshake {
             if let refusal = DatabaseError.unsupported(server: PQserverVersion(handle), of: target.displayName) {
                 throw refusal
             }
+            let encoding = PQparameterStatus(handle, "server_encoding").map { String(cString: $0) }
+            if let refusal = DatabaseError.unsupported(encoding: encoding, of: target.displayName) { throw refusal }
             return handle
         } catch {
             PQfinish(handle)
