@@ -120,11 +120,46 @@ import Testing
                 "overlap"
             ),
             ("links: [{account: nobody, switch: s, wire: w}]", "there is no account \"nobody\""),
+            ("subnets: [{name: c, wire: w, cidr: 10.0.9.0/24, dns_suffix: not one}]", "\"not one\" is no DNS suffix"),
+            ("subnets: [{name: c, wire: w, cidr: 10.0.9.0/24, description: \"\\e\"}]", "without control characters"),
+            ("subnets: [{name: c, wire: w, cidr: \"fe80::/64\"}]", "nothing but link-local addresses"),
         ])
     func refused(yaml: String, words: String) throws {
         let error = #expect(throws: NetworkFileError.self) { try plan(yaml) }
         let text = "\(error.map { "\($0)" } ?? "")"
         #expect(text.contains(words) && text.hasPrefix("line 1, column "), "\(text)")
+    }
+
+    @Test("all that is wrong is told at once, in the order of the file, what cannot be read beside what cannot be")
+    func together() throws {
+        let yaml = """
+            wires:
+            - {name: v, site: &s lab}
+            - {name: u, site: *s}
+            subnets:
+            - {name: c, wire: nowhere, cidr: 10.0.9.0/24, gateway: 10.0.8.1, pools: [{range: 10.0.9.1-10.0.9.9}, {range: 10.0.9.9-10.0.10.1}]}
+            - {name: c, wire: w, cidr: 0.0.0.0/0}
+            - {name: d, wire: w, cidr: 10.0.9.5/24}
+            links:
+            - {account: nobody, switch: s, wire: w}
+            - {account: nobody, switch: s, wire: w, native_vlan: 5000}
+            """
+        let file = try NetworkFile(reading: yaml)
+        let error = #expect(throws: NetworkFileError.self) { try NetworkPlan(from: state(), to: file, at: now) }
+        let lines = "\(error.map { "\($0)" } ?? "")".split(separator: "\n").map(String.init)
+        let expected = [
+            ("line 2, ", "anchors and aliases"), ("line 5, ", "the gateway 10.0.8.1 is not in"),
+            ("line 5, ", "10.0.9.9-10.0.10.1 is not inside"), ("line 5, ", "overlap"),
+            ("line 5, ", "there is no wire \"nowhere\""), ("line 6, ", "there is a subnet \"c\" in line 5 already"),
+            ("line 6, ", "is every address there is"),
+            ("line 7, ", "did you mean 10.0.9.0/24?"),
+            ("line 9, ", "there is no account \"nobody\""), ("line 10, ", "there is no account \"nobody\""),
+            ("line 10, ", "5000 is no VLAN id"),
+        ]
+        #expect(lines.count == expected.count, "\(lines)")
+        for (line, (place, words)) in zip(lines, expected) {
+            #expect(line.hasPrefix(place) && line.contains(words), "\(line)")
+        }
     }
 
     @Test("a wire that is pruned cannot be used")

@@ -106,41 +106,4 @@ package enum Explanation {
         let fixes = (reason["fix"].text ?? "").split(separator: "\n").map { "      $ \($0)" }
         return ["    \(ip): \(reason["reason"].text ?? ""): \(reason["message"].text ?? "")"] + fixes
     }
-
-    /// Empty where there is no such switch.
-    package static func `switch`(_ name: String, account: String?, in connection: Connection) throws -> [String] {
-        var lines: [String] = []
-        for row in try Listing.switches.rows([account, name], in: connection) {
-            let place = row["host"].text.map { " on host \($0)" } ?? ""
-            lines.append("\(row["kind"].text ?? "") switch \(name)\(place), account \(row["account"].text ?? "")")
-            if let wire = row["wire"].text {
-                let origin = row["link_origin"].text == "person" ? "a person said so" : "by its evidence"
-                lines.append("  is on wire \(wire), native VLAN \(row["native_vlan"].text ?? "1"): \(origin)")
-            } else {
-                lines.append("  is on no wire")
-            }
-            for pin in row["host_links"].elements {
-                lines.append("  on host \(pin["host"].text ?? ""): wire \(pin["wire"].text ?? ""), pinned by a person")
-            }
-            let support = try connection.query(
-                """
-                SELECT w.name, ls.strong, ls.weak, ls.excluded, h.name
-                FROM link_support ls JOIN wire w ON w.id = ls.wire_id JOIN account a ON a.id = ls.account_id
-                LEFT JOIN host h ON h.account_id = ls.account_id AND h.id = ls.host_id
-                WHERE a.name = $1::text AND ls.switch_id = $2::text
-                ORDER BY ls.host_id, ls.strong DESC, ls.weak DESC, w.name
-                """, row["account"].text, row["id"].text)
-            if support.isEmpty {
-                lines.append("  no confirmed subnet of any wire it may use contains an address seen on it")
-            }
-            for item in support {
-                let host: String? = try item.get(4)
-                lines.append(
-                    "  wire \(try item.get(0, as: String.self))\(host.map { " (host \($0))" } ?? ""): "
-                        + "\(try item.get(1, as: Int.self)) management addresses and \(try item.get(2, as: Int.self)) VM addresses"
-                        + (try item.get(3, as: Bool.self) ? "; an address is held there by another live adapter" : ""))
-            }
-        }
-        return lines
-    }
 }

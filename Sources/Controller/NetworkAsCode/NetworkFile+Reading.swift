@@ -11,6 +11,14 @@ extension NetworkFile {
     ///
     /// - Throws: ``NetworkFileError``.
     package init(yaml text: String) throws {
+        try self.init(reading: text)
+        if !problems.isEmpty { throw NetworkFileError(problems) }
+    }
+
+    /// The same, with what is wrong as ``problems``.
+    ///
+    /// - Throws: ``NetworkFileError`` for what is no YAML.
+    package init(reading text: String) throws {
         self.init()
         guard text.utf8.count <= Self.largest else {
             throw NetworkFileError(nil, "the file is larger than \(Self.largest >> 20) MiB; divide it")
@@ -40,7 +48,7 @@ extension NetworkFile {
             reader.unique(wires ?? [], "wire", by: \.name, at: \.position)
             reader.unique(subnets ?? [], "subnet", by: \.name, at: \.position)
         }
-        if !reader.problems.isEmpty { throw NetworkFileError(reader.problems) }
+        problems = reader.problems
     }
 
     /// Names for parts of a file could be nested until a short file is endless; a few are harmless, and refused where

@@ -65,6 +65,9 @@ package struct NetworkFile: Sendable {
     package var wires: [WireEntry]?
     package var subnets: [SubnetEntry]?
     package var links: [LinkEntry]?
+    /// What is wrong with it by itself: what could not be read is left out of the lists. A plan tells it with what is wrong
+    /// beside the network that there is.
+    package internal(set) var problems: [NetworkFileError.Problem] = []
 
     package init() {}
 }
@@ -76,10 +79,15 @@ package struct NetworkFileError: Error, Sendable, CustomStringConvertible {
         package let sentence: String
     }
 
+    /// In the order of the file, each once: a part with an anchor is read wherever it is named.
     package let problems: [Problem]
 
     package init(_ problems: [Problem]) {
-        self.problems = problems
+        var seen: Set<Problem> = []
+        self.problems = problems.filter { seen.insert($0).inserted }.enumerated().sorted {
+            ($0.element.position?.line ?? 0, $0.element.position?.column ?? 0, $0.offset)
+                < ($1.element.position?.line ?? 0, $1.element.position?.column ?? 0, $1.offset)
+        }.map(\.element)
     }
 
     package init(_ position: NetworkFile.Position?, _ sentence: String) {

@@ -67,7 +67,7 @@ extension NetworkPlan {
             let after = Self.goal(entry, before, now)
             goals.append(Goal(subnet: after, position: entry.position))
             if before != after { updates.append(.init(before: before, after: after)) }
-            problems += Self.check(after).map { .init(position: entry.position, sentence: $0) }
+            problems += Self.check(after, before).map { .init(position: entry.position, sentence: $0) }
         }
         let matched = Set(found.compactMap { $0 })
         let rest = state.subnets.indices.filter { !matched.contains($0) }.map { state.subnets[$0] }
@@ -96,17 +96,13 @@ extension NetworkPlan {
             } ?? before?.reservations ?? [])
     }
 
-    /// What is wrong with a subnet by itself.
-    private static func check(_ subnet: NetworkState.Subnet) -> [String] {
-        var reasons: [String] = []
-        do {
-            try SubnetRequest(
-                name: subnet.name, cidr: subnet.cidr, vlan: subnet.vlan, gateway: subnet.gateway, dns: subnet.dns,
-                pools: subnet.pools
-            ).validate()
-        } catch {
-            reasons.append("\(error)")
-        }
+    /// What is wrong with a subnet by itself. Words that it has already stay as they are.
+    private static func check(_ subnet: NetworkState.Subnet, _ before: NetworkState.Subnet?) -> [String] {
+        var reasons = SubnetRequest(
+            name: subnet.name, cidr: subnet.cidr, vlan: subnet.vlan, gateway: subnet.gateway, dns: subnet.dns,
+            dnsSuffix: subnet.dnsSuffix == before?.dnsSuffix ? nil : subnet.dnsSuffix,
+            description: subnet.description == before?.description ? nil : subnet.description, pools: subnet.pools
+        ).problems.map(\.detail)
         for (index, reservation) in subnet.reservations.enumerated() {
             if !subnet.cidr.contains(reservation.range.first) || !subnet.cidr.contains(reservation.range.last) {
                 reasons.append(
@@ -145,6 +141,8 @@ extension NetworkPlan {
             var widest: Goal?
             for goal in same.sorted(by: { $0.subnet.cidr < $1.subnet.cidr }) {
                 if let other = widest, other.subnet.cidr.overlaps(goal.subnet.cidr) {
+                    // A name that the file has twice is told by itself.
+                    if other.subnet.name == goal.subnet.name, other.position != nil, goal.position != nil { continue }
                     let (told, beside) = goal.position == nil ? (other, goal) : (goal, other)
                     problems.append(
                         .init(

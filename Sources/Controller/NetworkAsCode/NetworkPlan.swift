@@ -44,7 +44,7 @@ package struct NetworkPlan: Sendable {
     package init(
         from state: NetworkState, to file: NetworkFile, prune: Bool = false, at now: Timestamp
     ) throws {
-        var problems: [NetworkFileError.Problem] = []
+        var problems = file.problems
         planWires(state, file, prune)
         let goals = try planSubnets(state, file, prune, now, &problems)
         checkWires(state, file, goals, &problems)

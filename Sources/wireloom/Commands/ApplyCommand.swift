@@ -13,15 +13,35 @@ struct ExportCommand: ParsableCommand {
     @OptionGroup var options: GlobalOptions
     @Option(name: .shortAndLong, help: "A file to write; default, and -: standard output.") var output = "-"
 
+    func validate() throws {
+        guard OutputFormat(rawValue: output) == nil else {
+            throw ValidationError("export writes YAML, and -o names its file; to call one \(output), write ./\(output)")
+        }
+    }
+
     func run() throws {
         let yaml = try Runtime.with(options) { try $0.networks().export() }
         guard output != "-" else { return print(yaml, terminator: "") }
         do {
             try Data(yaml.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
         } catch {
-            throw Failure("cannot write \(output): \(error.localizedDescription)", status: 73)
+            throw Failure("cannot write \(output): \(reason(error, of: output))", status: 73)
         }
     }
+}
+
+/// Why a file cannot be read or written, in the system's words.
+private func reason(_ error: any Error, of file: String) -> String {
+    var isDirectory: ObjCBool = false
+    if FileManager.default.fileExists(atPath: file, isDirectory: &isDirectory), isDirectory.boolValue {
+        return "it is a directory"
+    }
+    var cause: NSError? = error as NSError
+    while let one = cause {
+        if one.domain == NSPOSIXErrorDomain { return String(cString: strerror(Int32(one.code))) }
+        cause = one.userInfo[NSUnderlyingErrorKey] as? NSError
+    }
+    return error.localizedDescription
 }
 
 struct ApplyCommand: ParsableCommand {
@@ -41,16 +61,17 @@ struct ApplyCommand: ParsableCommand {
     func run() throws {
         let text = try contents()
         do {
-            let network = try NetworkFile(yaml: text)
+            let network = try NetworkFile(reading: text)
             try Runtime.with(options) { runtime in
                 let applied = try runtime.networks(rehearses: plan.dryRun).apply(network, prune: prune)
                 try plan.write(lines: applied.lines, json: applied.json, isDifferent: applied.isDifferent)
             }
         } catch let error as NetworkFileError {
-            let name = file == "-" ? "standard input" : file
             throw Failure("\(name): \(error)", status: 65)
         }
     }
+
+    private var name: String { file == "-" ? "standard input" : file }
 
     /// At most a byte more than is read: the rest of an endless input is never taken in.
     private func contents() throws -> String {
@@ -71,10 +92,10 @@ struct ApplyCommand: ParsableCommand {
                 data.append(more)
             }
         } catch {
-            throw Failure("cannot read \(file): \(error.localizedDescription)", status: 66)
+            throw Failure("cannot read \(name): \(reason(error, of: file))", status: 66)
         }
         guard let text = String(validating: data, as: UTF8.self) else {
-            throw Failure("\(file) is not a text in UTF-8", status: 65)
+            throw Failure("\(name) is not a text in UTF-8", status: 65)
         }
         return text
     }
