@@ -25,6 +25,7 @@ package enum Name {
     }
 
     private static func shown(_ name: String) -> String {
-        String(name.prefix(40).filter { !$0.unicodeScalars.contains { $0.properties.generalCategory == .control } })
+        let text = name.filter { !$0.unicodeScalars.contains { $0.properties.generalCategory == .control } }
+        return text.count > 40 ? text.prefix(40) + "…" : text
     }
 }

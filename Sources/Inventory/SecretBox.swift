@@ -5,9 +5,22 @@ package import Foundation
 ///
 /// What is sealed is bound to the account's identity, so that a row's secret copied to another row does not open.
 package struct SecretBox: Sendable {
+    private struct Key {
+        let id: String
+        let key: SymmetricKey
+    }
+
+    private let key: Result<Key, any Error>
+
     /// Names the key beside each secret: the first 16 hexadecimal digits of the key's SHA-256.
-    package let keyID: String
-    private let key: SymmetricKey
+    ///
+    /// - Throws: what was wrong with the key.
+    package var keyID: String { get throws { try key.get().id } }
+
+    /// The box that `open` gives; if that fails, one that says why when it is needed: not every command needs it.
+    package init(opening open: () throws -> SecretBox) {
+        do { self = try open() } catch { key = .failure(error) }
+    }
 
     /// Reads the key: 32 bytes as 64 hexadecimal digits.
     ///
@@ -26,8 +39,10 @@ package struct SecretBox: Sendable {
         else {
             throw InventoryError(.key, "the key file \(keyFile) holds no key: expected 64 hexadecimal digits")
         }
-        key = SymmetricKey(data: bytes)
-        keyID = SHA256.hash(data: bytes).prefix(8).map { String(format: "%02x", $0) }.joined()
+        key = .success(
+            Key(
+                id: SHA256.hash(data: bytes).prefix(8).map { String(format: "%02x", $0) }.joined(),
+                key: SymmetricKey(data: bytes)))
     }
 
     /// Makes a key file of mode 0600 unless there is one; two at once make one.
@@ -53,13 +68,14 @@ package struct SecretBox: Sendable {
     }
 
     package func seal(_ secret: String, for identity: String) throws -> Data {
-        let box = try AES.GCM.seal(Data(secret.utf8), using: key, authenticating: Data(identity.utf8))
+        let box = try AES.GCM.seal(Data(secret.utf8), using: key.get().key, authenticating: Data(identity.utf8))
         guard let combined = box.combined else { throw InventoryError(.key, "the password could not be sealed") }
         return combined
     }
 
     /// - Throws: ``InventoryError`` with code `key` if it was sealed with another key or for another identity.
     package func unseal(_ sealed: Data, for identity: String, account: String) throws -> String {
+        let key = try key.get().key
         guard let box = try? AES.GCM.SealedBox(combined: sealed),
             let clear = try? AES.GCM.open(box, using: key, authenticating: Data(identity.utf8))
         else {

@@ -33,7 +33,7 @@ package struct JobError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     static func notFound(_ id: JobID) -> JobError {
-        JobError(.notFound, "there is no job \(id)")
+        JobError(.notFound, "there is no job \(id); see: wireloom job list")
     }
 }
 

@@ -35,7 +35,7 @@ final class Runtime: Sendable {
     var machineHandlers: [any JobHandler] { VMHandlers(database: database, secrets: secrets).all }
     var allocator: Allocator { Allocator(database: database, actor: Self.actor) }
 
-    /// - Throws: what stands in the way of the database, the schema or the key.
+    /// - Throws: what stands in the way of the database or the schema; what is wrong with the key, whoever needs it is told.
     private init(_ options: GlobalOptions, maxConnections: Int, server: PrivateServer) throws {
         let environment = ProcessInfo.processInfo.environment
         Self.logLevel.withLock { $0 = options.verbose ? .debug : .warning }
@@ -60,13 +60,12 @@ final class Runtime: Sendable {
                 Migration(version: $0.version, name: $0.name, up: $0.up, down: $0.down)
             }
         ).migrate()
-        if let file = environment["WIRELOOM_KEY_FILE"], !file.isEmpty {
-            secrets = try SecretBox(keyFile: file)
-        } else {
+        secrets = SecretBox {
+            if let file = environment["WIRELOOM_KEY_FILE"], !file.isEmpty { return try SecretBox(keyFile: file) }
             try Self.makeHome(home)
             let file = "\(home)/key"
             try SecretBox.createKeyFile(at: file)
-            secrets = try SecretBox(keyFile: file)
+            return try SecretBox(keyFile: file)
         }
     }
 
@@ -77,6 +76,12 @@ final class Runtime: Sendable {
         var handler = StreamLogHandler.standardError(label: label)
         handler.logLevel = logLevel.withLock { $0 }
         return handler
+    }
+
+    /// Writes a listing; in csv, also one without rows has its header.
+    func write(_ rows: [JSONValue], of listing: Listing, as format: OutputFormat) throws {
+        let fields = format == .csv ? try database.withConnection { try listing.fields(in: $0) } : []
+        try Output.write(rows, of: listing, as: format, fields: fields)
     }
 
     /// Starts the private PostgreSQL again if it died under this command; a database that was given is its owner's.

@@ -9,7 +9,8 @@ struct Wireloom: ParsableCommand {
         discussion: """
             Onboard an account, sync it, and see where every address belongs:
 
-              wireloom account add paris --url vc.example.com --username ops --password-stdin
+              wireloom account add paris --url vc.example.com --username ops \\
+                  --password-stdin < password.txt
               wireloom sync --all --wait
               wireloom vm list --unplaced
 

@@ -68,10 +68,35 @@ struct DemoTests {
     }
 
     private func explains(_ tool: CommandLineTool) throws {
-        let copy = try tool.run("explain", "vm", "web-2-copy")
-        #expect(copy.status == 0, "\(copy.errors)")
-        #expect(copy.output.contains("-> switch dvs-core -> wire campus\n"), "\(copy.output)")
-        #expect(copy.output.contains("10.20.0.12: held_by_other: The address 10.20.0.12 is held by VM web-2 (paris)."))
+        /// What a terminal shows, no wider than it, as one line.
+        func told(_ words: String...) throws -> String {
+            let result = try tool.start(words).finish()
+            #expect(result.status == 0, "\(result.errors)")
+            for line in result.output.split(separator: "\n") {
+                #expect(line.count <= 80 || line.contains("$ "), "\(line)")
+            }
+            return result.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        }
+        let copy = try told("explain", "vm", "web-2-copy")
+        #expect(copy.contains("-> switch dvs-core -> wire campus "), "\(copy)")
+        #expect(
+            copy.contains("10.20.0.12: held_by_other: The address 10.20.0.12 is held by VM web-2 (paris)."), "\(copy)")
+        let core = try told("explain", "switch", "dvs-core", "--account", "paris")
+        #expect(core.contains("is on wire campus, native VLAN 1 why: wire campus has the most evidence"), "\(core)")
+        #expect(core.contains("10.10.0.11 of host paris-1.example.com, in subnet campus-management"), "\(core)")
+        #expect(
+            core.contains("wire tokyo-core: ") && core.contains("no candidate, because it is of site tokyo"), "\(core)")
+        let tie = try told("explain", "switch", "vSwitch2", "--account", "lyon")
+        #expect(tie.contains("the evidence for depot-a and depot-b is equal; a tie is never guessed"), "\(tie)")
+        for wire in ["depot-a", "depot-b"] {
+            #expect(
+                tie.contains("wire \(wire): 1 VM address: tied 10.50.0.10 of VM stock-1, in subnet \(wire)"), "\(tie)")
+            #expect(
+                tie.contains("$ wireloom wire link vSwitch2 \(wire) --host lyon-2.example.com --account lyon"), "\(tie)"
+            )
+        }
+        let unlinked = try tool.run("wire", "unlink", "vSwitch2", "--account", "lyon")
+        #expect(unlinked.status == 65 && unlinked.errors.contains("is on no wire: there is nothing to take away"))
         let original = try tool.run("explain", "vm", "web-2", "--account", "paris")
         #expect(original.output.contains("10.20.0.12: placed in subnet "), "\(original.output)")
         #expect(try tool.run("explain", "vm", "nobody").status == 65)

@@ -29,6 +29,49 @@ struct ExitCodeTests {
         #expect(try tool.database.count("SELECT count(*) FROM wire") == 0)
     }
 
+    @Test("a role without a right is told which, and how it gets it; a database without every character is refused")
+    func databaseOfOthers() throws {
+        let tool = try CommandLineTool()
+        let scratch = try #require(tool.scratch)
+        try scratch.database.withConnection {
+            try $0.script("CREATE ROLE guest LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        }
+        let guest = try tool.run(
+            "status", environment: ["WIRELOOM_DATABASE_URL": scratch.uri.replacing("wireloom@", with: "guest@")])
+        #expect(guest.status == 77)
+        #expect(
+            guest.errors
+                == "wireloom: the database role lacks a right: permission denied for schema public; whoever may give it can: "
+                + "GRANT ALL ON SCHEMA public TO ROLE\n")
+        try scratch.database.withConnection {
+            try $0.script("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
+        }
+        let latin = try tool.run(
+            "status", environment: ["WIRELOOM_DATABASE_URL": scratch.uri.replacing(scratch.name, with: "latin")])
+        #expect(latin.status == 69)
+        #expect(
+            latin.errors.contains("keeps text as LATIN1") && latin.errors.contains("ENCODING 'UTF8'"), "\(latin.errors)"
+        )
+        try scratch.database.withConnection { try $0.script("DROP DATABASE latin") }
+    }
+
+    @Test("a key that cannot be read stops who needs it and nobody else, and doctor tells of it")
+    func badKey() throws {
+        let tool = try CommandLineTool()
+        let key = tool.home + "/bad-key"
+        try Data("no key\n".utf8).write(to: URL(fileURLWithPath: key))
+        chmod(key, 0o600)
+        let environment = ["WIRELOOM_KEY_FILE": key]
+        #expect(try tool.run("account", "list", environment: environment).status == 0)
+        let doctor = try tool.run("doctor", environment: environment)
+        #expect(doctor.status == 1)
+        #expect(doctor.output.contains("ok    PostgreSQL"), "\(doctor.output)")
+        #expect(doctor.output.contains("ok    the clocks here and of the database agree"), "\(doctor.output)")
+        #expect(doctor.output.contains("FAIL  the key file"), "\(doctor.output)")
+        let serve = try tool.run("serve", environment: environment)
+        #expect(serve.status == 77 && serve.errors.contains("holds no key"), "\(serve.errors)")
+    }
+
     @Test("a private PostgreSQL that is busy with another is worth another try")
     func busyServer() throws {
         let tool = try CommandLineTool(scratch: nil)

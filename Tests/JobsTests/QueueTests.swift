@@ -115,7 +115,7 @@ struct QueueTests {
             throws: JobError(
                 .alreadyEnded, "job \(running) has ended already (succeeded): there is nothing to cancel")
         ) { try fixture.queue.cancel(running, by: "ada") }
-        #expect(throws: JobError(.notFound, "there is no job 4711")) {
+        #expect(throws: JobError(.notFound, "there is no job 4711; see: wireloom job list")) {
             try fixture.queue.cancel(JobID(4711), by: "ada")
         }
     }

@@ -43,7 +43,8 @@ extension Listing {
             ORDER BY t.at, t.id
             """,
         columns: [
-            .init("AT", "at"), .init("IP", "ip"), .init("SUBNET", "subnet", shrinks: true), .init("STATE", "state"),
+            .init("AT", "at"), .init("IP", "ip", isKey: true), .init("SUBNET", "subnet", shrinks: true),
+            .init("STATE", "state"),
             .init("OWNER", "owner", shrinks: true), .init("BY", "by"), .init("JOB", "job"),
         ])
 
@@ -53,18 +54,22 @@ extension Listing {
         sql: """
             SELECT t.* FROM (
                 SELECT a.id, to_char(a.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS at, a.actor AS by,
-                    a.origin AS "from", a.job_id AS job, a.action, a.kind, a.name, a.before, a.after,
+                    a.origin AS "from", a.job_id AS job, a.action, a.kind,
+                    -- What went with its subnet or switch had nobody left to name it by, and was called by its id.
+                    coalesce(CASE WHEN i.t ? 'name' OR a.name IS DISTINCT FROM i.t ->> 'id' THEN a.name END,
+                        (i.t ->> 'first') || '-' || (i.t ->> 'last'), i.t ->> 'switch_id',
+                        (i.t ->> 'first_wire') || '-' || (i.t ->> 'second_wire'), a.name) AS name, a.before, a.after,
                     (SELECT string_agg(k || '=' || coalesce(a.after ->> k, '-'), ' ' ORDER BY k)
                         FROM jsonb_object_keys(coalesce(a.after, a.before)) k
                         WHERE a.action = 'update' AND a.before -> k IS DISTINCT FROM a.after -> k) AS changed
-                FROM audit a
+                FROM audit a CROSS JOIN LATERAL (SELECT coalesce(a.after, a.before)) i (t)
                 WHERE ($1::text IS NULL OR a.kind = $1) AND ($2::text IS NULL OR a.actor = $2)
                 ORDER BY a.id DESC LIMIT coalesce($3::int, 50)
             ) t ORDER BY t.id
             """,
         columns: [
             .init("AT", "at"), .init("BY", "by"), .init("FROM", "from", shrinks: true), .init("ACTION", "action"),
-            .init("KIND", "kind"), .init("NAME", "name", shrinks: true), .init("CHANGED", "changed", shrinks: true),
+            .init("KIND", "kind"), .init("NAME", "name", shrinks: true), .init("CHANGED", "changed", isNote: true),
         ])
 
     /// Conflicts that nobody noticed yet.
@@ -141,7 +146,7 @@ extension Listing {
             ORDER BY 1, 2, 3
             """,
         columns: [
-            .init("KIND", "kind"), .init("IP", "ip"), .init("ACCOUNT", "account"), .init("NAME", "name", shrinks: true),
-            .init("DETAIL", "detail", shrinks: true),
+            .init("KIND", "kind"), .init("IP", "ip", isKey: true), .init("ACCOUNT", "account"),
+            .init("NAME", "name", shrinks: true), .init("DETAIL", "detail", isNote: true),
         ])
 }

@@ -12,19 +12,26 @@ package struct Listing: Sendable {
         package let shrinks: Bool
         /// Shows the row's counts as a bar; see ``Utilisation``.
         package let isBar: Bool
+        /// Stands in lines of its own below the row where the terminal is too narrow.
+        package let isNote: Bool
+        /// Names what the row is about, and is cut short last.
+        package let isKey: Bool
         /// Between the items of a text that is a list of them.
         package let separator: Character?
         /// What every value begins with, and a table leaves out.
         package let prefix: String
 
         package init(
-            _ title: String, _ field: String, shrinks: Bool = false, isBar: Bool = false, separator: Character? = nil,
+            _ title: String, _ field: String, shrinks: Bool = false, isBar: Bool = false, isNote: Bool = false,
+            isKey: Bool = false, separator: Character? = nil,
             without prefix: String = ""
         ) {
             self.title = title
             self.field = field
             self.shrinks = shrinks
             self.isBar = isBar
+            self.isNote = isNote
+            self.isKey = isKey
             self.separator = separator
             self.prefix = prefix
         }
@@ -45,6 +52,14 @@ package struct Listing: Sendable {
             "SELECT coalesce(json_agg(t), '[]')::jsonb FROM (\(sql)) t", parameters: filters)
         let json: JSON = try rows[0].get(0)
         return try json.decoded(as: [JSONValue].self).map { UnplacedSentence.decorate($0) }
+    }
+
+    /// The names of the fields, which a listing has without a row, too.
+    package func fields(in connection: Connection) throws -> [String] {
+        let parameters = sql.matches(of: #/\$(\d+)/#).compactMap { Int($0.1) }.max() ?? 0
+        return try connection.query(
+            "SELECT * FROM (\(sql)) t LIMIT 0", parameters: Array(repeating: nil, count: parameters)
+        ).columnNames
     }
 }
 
@@ -77,7 +92,7 @@ extension Listing {
             .init("ID", "id"), .init("NAME", "name"), .init("KIND", "kind"), .init("SITE", "site"),
             .init("STATE", "state"),
             .init("LAST SYNC", "last_sync_state"), .init("HOSTS", "hosts"), .init("VMS", "vms"),
-            .init("UNPLACED", "unplaced"), .init("URL", "url", shrinks: true),
+            .init("UNPLACED", "unplaced"), .init("URL", "url", isNote: true),
         ])
 
     /// `$1` account, `$2` state, `$3` id, `$4` limit.
@@ -85,13 +100,15 @@ extension Listing {
         name: "job",
         sql: """
             SELECT j.id, j.kind, coalesce(j.payload ->> 'account', j.label) AS account,
-                CASE WHEN j.subject LIKE 'vm:%' THEN j.label END AS vm, j.state, j.phase, j.done, j.total, j.attempt,
+                CASE WHEN j.subject LIKE 'vm:%' THEN j.label END AS vm, j.state, r.phase, r.done, r.total, j.attempt,
                 to_char(j.queued_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS queued_at,
-                to_char(j.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS started_at,
+                to_char(r.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS started_at,
                 to_char(j.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS finished_at,
-                round(extract(epoch FROM coalesce(j.finished_at, now()) - j.started_at)::numeric, 1) AS seconds,
-                j.findings, j.error, j.error_code, j.worker
+                round(extract(epoch FROM coalesce(j.finished_at, now()) - r.started_at)::numeric, 1) AS seconds,
+                j.findings, j.error, j.error_code, r.worker
             FROM job j
+            -- What the last attempt came to is nothing that a job in the queue is at.
+            LEFT JOIN job r ON r.id = j.id AND j.state <> 'queued'
             WHERE ($1::text IS NULL OR coalesce(j.payload ->> 'account', j.label) = $1 OR j.subject = 'account:' || $1) AND ($2::text IS NULL OR j.state = $2)
                 AND ($3::bigint IS NULL OR j.id = $3)
             ORDER BY j.id DESC LIMIT coalesce($4::int, 50)
@@ -99,7 +116,7 @@ extension Listing {
         columns: [
             .init("ID", "id"), .init("KIND", "kind"), .init("ACCOUNT", "account"), .init("VM", "vm", shrinks: true),
             .init("STATE", "state"), .init("SECONDS", "seconds"), .init("DONE", "done"), .init("FINDINGS", "findings"),
-            .init("ERROR", "error", shrinks: true),
+            .init("ERROR", "error", isNote: true),
         ])
 
     private static let addressState = """
@@ -233,7 +250,8 @@ extension Listing {
     package static let subnets = Listing(
         name: "subnet", sql: SubnetListing.sql,
         columns: [
-            .init("NAME", "name", shrinks: true), .init("WIRE", "wire", shrinks: true), .init("CIDR", "cidr"),
+            .init("NAME", "name", shrinks: true), .init("WIRE", "wire", shrinks: true),
+            .init("CIDR", "cidr", isKey: true),
             .init("VLAN", "vlan_id"), .init("SURE", "confirmed"), .use, .init("HELD", "held"), .init("FREE", "free"),
         ])
 
@@ -241,7 +259,7 @@ extension Listing {
     package static let addresses = Listing(
         name: "ip",
         sql: AddressListing.sql + " WHERE s.id = $1::bigint ORDER BY t.first",
-        columns: AddressListing.columns)
+        columns: AddressListing.columns.filter { $0.field != "subnet" })
 
     /// `$1` an address, MAC, or a VM's or host's name.
     package static let found = Listing(
@@ -263,7 +281,8 @@ extension Listing {
             ORDER BY u.reason, a.name, u.name, u.ip
             """,
         columns: [
-            .init("REASON", "reason"), .init("ACCOUNT", "account"), .init("NAME", "name"), .init("IP", "ip"),
+            .init("REASON", "reason"), .init("ACCOUNT", "account"), .init("NAME", "name"),
+            .init("IP", "ip", isKey: true),
             .init("MESSAGE", "message", shrinks: true),
         ])
 }

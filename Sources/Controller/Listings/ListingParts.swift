@@ -44,7 +44,8 @@ enum AddressListing {
         """
 
     static let columns: [Listing.Column] = [
-        .init("IP", "ip"), .init("SUBNET", "subnet", shrinks: true), .init("STATE", "state"), .init("OWNER", "owner"),
+        .init("IP", "ip", isKey: true), .init("SUBNET", "subnet", shrinks: true), .init("STATE", "state"),
+        .init("OWNER", "owner"),
         .init("ACCOUNT", "account"), .init("SINCE", "since"),
     ]
 }

@@ -97,7 +97,12 @@ extension Consequences {
         }
         return list(newlyPlaced, newlyPlacedCount, "placed now")
             + list(newlyUnplaced, newlyUnplacedCount, "no longer placed")
-            + ["of the addresses it touches, \(placed) are placed and \(unplaced) are not"]
+            + [Self.sentence(placed: placed, unplaced: unplaced)]
+    }
+
+    package static func sentence(placed: Int, unplaced: Int) -> String {
+        func are(_ count: Int) -> String { count == 1 ? "1 is" : "\(count) are" }
+        return "of the addresses it touches, \(are(placed)) placed and \(are(unplaced)) not"
     }
 
     package var json: [String: JSONValue] {

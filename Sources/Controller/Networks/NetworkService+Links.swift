@@ -1,5 +1,6 @@
 package import Addressing
 internal import IPAM
+internal import Inventory
 internal import Postgres
 internal import SQL
 
@@ -31,15 +32,37 @@ extension NetworkService {
             let gone = try connection.execute(
                 "DELETE FROM link WHERE account_id = $1::bigint AND switch_id = $2::text AND host_id = $3::text",
                 found.account, found.id, found.pin)
-            guard gone > 0 else { throw NetworkError(.notFound, "switch \(name) has no such link") }
+            guard gone > 0 else { throw try notLinked(name, found.account, found.id, host: host, in: connection) }
             try connection.execute(Queries.touchSwitch, found.account, found.id)
             return try placeTouched(in: connection)
         }
     }
 
+    /// Says what of the switch is linked instead.
+    private func notLinked(
+        _ name: String, _ account: Int64, _ id: String, host: String?, in connection: Connection
+    ) throws -> NetworkError {
+        let rows = try connection.query(
+            """
+            SELECT w.name, coalesce(h.name, nullif(l.host_id, '')) FROM link l JOIN wire w ON w.id = l.wire_id
+            LEFT JOIN host h ON h.account_id = l.account_id AND h.id = l.host_id
+            WHERE l.account_id = $1::bigint AND l.switch_id = $2::text ORDER BY 2 NULLS FIRST LIMIT 9
+            """, account, id)
+        let what = host.map { "switch \(name) has no link of its own on host \($0)" } ?? "switch \(name) is on no wire"
+        guard !rows.isEmpty else { return NetworkError(.notFound, "\(what): there is nothing to take away") }
+        let links = try rows.prefix(8).map { row in
+            let wire: String = try row.get(0)
+            return try row.get(1, as: String?.self).map { "wire \(wire) on host \($0), taken away with --host \($0)" }
+                ?? "wire \(wire) as a whole, taken away without --host"
+        }
+        let more = rows.count > 8 ? "; and more" : ""
+        return NetworkError(.notFound, "\(what); it is linked to \(links.joined(separator: "; "))\(more)")
+    }
+
     private func resolve(
         switch name: String, account: String?, host: String?, in connection: Connection
     ) throws -> (account: Int64, id: String, pin: String) {
+        if let account { _ = try AccountTable.named(account, in: connection) }
         let rows = try connection.query(
             """
             SELECT a.id, a.name, s.id, s.kind, s.name, own.name, h.id
@@ -54,9 +77,8 @@ extension NetworkService {
             ORDER BY a.name, own.name, s.id
             """, name, account, host)
         guard let row = rows.first else {
-            let place = [account.map { "of account \($0)" }, host.map { "on host \($0)" }].compactMap { $0 }
-            throw NetworkError(
-                .notFound, "there is no switch \"\(name)\" \(place.joined(separator: " ")); see: wireloom switch list")
+            let place = [account.map { " of account \($0)" }, host.map { " on host \($0)" }].compactMap { $0 }.joined()
+            throw NetworkError(.notFound, "there is no switch \"\(name)\"\(place); see: wireloom switch list")
         }
         guard rows.count == 1 else {
             let candidates = try rows.prefix(8).map { row in

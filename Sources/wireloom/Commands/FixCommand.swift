@@ -2,6 +2,7 @@ import Addressing
 import ArgumentParser
 import Controller
 import Foundation
+import Inventory
 import Postgres
 
 struct FixCommand: ParsableCommand {
@@ -21,7 +22,10 @@ struct FixCommand: ParsableCommand {
     func run() throws {
         let address = try typed { try IPAddress(parsing: self.address) }
         let rows = try Runtime.with(options) { runtime in
-            try runtime.database.withConnection { try Listing.unplaced.rows([filter.account, address], in: $0) }
+            try runtime.database.withConnection { connection in
+                try filter.account.map { _ = try AccountTable.named($0, in: connection) }
+                return try Listing.unplaced.rows([filter.account, address], in: connection)
+            }
         }
         guard !rows.isEmpty else {
             throw Failure(
@@ -30,7 +34,7 @@ struct FixCommand: ParsableCommand {
         var seen: Set<String> = []
         var fixes: [String] = []
         for row in rows {
-            print("\(row["name"].text ?? "") (\(row["account"].text ?? "")): \(row["message"].text ?? "")")
+            Output.say("\(row["name"].text ?? "") (\(row["account"].text ?? "")): \(row["message"].text ?? "")")
             // A sync changes nothing that the command before it has not placed already.
             fixes += (row["fix"].text ?? "").split(separator: "\n").map(String.init).filter {
                 !$0.hasPrefix("wireloom sync ") && seen.insert($0).inserted
@@ -58,7 +62,7 @@ struct FixCommand: ParsableCommand {
             try run(line, rehearses: true)
         } catch {
             guard let failure = Failure(error) else { throw error }
-            print("dry run: refused: \(failure.sentence)")
+            Output.say("dry run: refused: \(failure.sentence)")
         }
     }
 

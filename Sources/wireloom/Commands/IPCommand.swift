@@ -20,12 +20,13 @@ struct IPCommand: ParsableCommand {
                 """)
         @OptionGroup var options: GlobalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
-        @Option(name: [.customShort("n"), .long], help: "How many.") var count: Int = 1
+        @Option(name: [.customShort("n"), .long], parsing: .unconditional, help: "How many.") var count: Int = 1
         @Option(help: "This one, even if it is in quarantine or reserved for the owner.") var address: String?
         @Option(help: "Who it is for; default: who asks.") var owner: String?
         @Option(help: "A name of yours for this request.") var key: String?
         @Option(help: "step-up, step-down or random; default: the pool's.") var policy: AllocationPolicy?
-        @Option(help: "When it ends by itself: a duration, as 2h, or an RFC 3339 time.") var expires: String?
+        @Option(parsing: .unconditional, help: "When it ends by itself: a duration, as 2h, or an RFC 3339 time.")
+        var expires: String?
         @Option(name: .shortAndLong, help: "table, json, yaml or csv.") var output: OutputFormat = .table
 
         func run() throws {
@@ -69,7 +70,8 @@ struct IPCommand: ParsableCommand {
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the addresses of a subnet that are not free.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the addresses of a subnet that are not free.", discussion: "  wireloom ip list servers")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
@@ -79,14 +81,19 @@ struct IPCommand: ParsableCommand {
                     let found = try SubnetTable.named(subnet, in: connection)
                     return try Listing.addresses.rows([found.id], in: connection)
                 }
-                try Output.write(rows, of: .addresses, as: format.output)
+                try runtime.write(rows, of: .addresses, as: format.output)
             }
         }
     }
 
     struct Find: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Find an address by itself, by MAC, or by the name of its VM or host.")
+            abstract: "Find an address by itself, by MAC, or by the name of its VM or host.",
+            discussion: """
+                  wireloom ip find 10.20.0.11
+                  wireloom ip find 00:50:56:9a:00:01
+                  wireloom ip find web-1
+                """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Argument(help: "An IP address, a MAC address or a name.") var what: String
@@ -122,7 +129,18 @@ struct IPCommand: ParsableCommand {
                 }
                 return moment
             }
-            try listing(.history, [address, vm, moment], options, format)
+            try Runtime.with(options) { runtime in
+                let rows = try runtime.database.withConnection { connection in
+                    let rows = try Listing.history.rows([address, vm, moment], in: connection)
+                    guard let vm, rows.isEmpty, try Listing.history.rows([nil, vm, nil], in: connection).isEmpty else {
+                        return rows
+                    }
+                    throw Failure(
+                        "no VM, host or owner \"\(vm)\" ever had an address of a subnet; see: wireloom vm list",
+                        status: 65)
+                }
+                try runtime.write(rows, of: .history, as: format.output)
+            }
         }
     }
 }

@@ -11,19 +11,24 @@ struct JobCommand: ParsableCommand {
         subcommands: [List.self, Show.self, Watch.self, Log.self, Cancel.self, Retry.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the jobs, the newest first.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the jobs, the newest first.", discussion: "  wireloom job list --state failed")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
         @Option(help: "queued, running, succeeded, findings, failed or canceled.") var state: String?
-        @Option(help: "At most so many.") var limit = 50
+        @Option(parsing: .unconditional, help: "At most so many.") var limit = 50
+
+        func validate() throws {
+            if limit < 1 { throw ValidationError("--limit is a number from 1") }
+        }
 
         func run() throws {
             if let state, JobState(rawValue: state) == nil {
                 let known = JobState.allCases.map(\.rawValue).joined(separator: ", ")
                 throw Failure("\"\(state)\" is no state of a job; they are \(known)", status: 65)
             }
-            try listing(.jobs, [filter.account, state, nil, limit], options, format)
+            try listing(.jobs, [filter.account, state, nil, limit], options, format, account: filter.account)
         }
     }
 
@@ -36,7 +41,8 @@ struct JobCommand: ParsableCommand {
     }
 
     struct Watch: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Follow a job until it ends.")
+        static let configuration = CommandConfiguration(
+            abstract: "Follow a job until it ends.", discussion: "  wireloom job watch 7")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "A job's id.") var id: Int
 
@@ -65,7 +71,8 @@ struct JobCommand: ParsableCommand {
     }
 
     struct Log: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print what a job said.")
+        static let configuration = CommandConfiguration(
+            abstract: "Print what a job said.", discussion: "  wireloom job log 7")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "A job's id.") var id: Int
 
@@ -84,7 +91,8 @@ struct JobCommand: ParsableCommand {
     }
 
     struct Cancel: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Stop a job, or take it from the queue.")
+        static let configuration = CommandConfiguration(
+            abstract: "Stop a job, or take it from the queue.", discussion: "  wireloom job cancel 7")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "A job's id.") var id: Int
 
@@ -97,7 +105,8 @@ struct JobCommand: ParsableCommand {
     }
 
     struct Retry: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Queue the work of an ended job again.")
+        static let configuration = CommandConfiguration(
+            abstract: "Queue the work of an ended job again.", discussion: "  wireloom job retry 7")
         @OptionGroup var options: GlobalOptions
         @Argument(help: "A job's id.") var id: Int
 
@@ -112,8 +121,10 @@ struct JobCommand: ParsableCommand {
 
 /// How a command takes jobs.
 struct WorkerOptions: ParsableArguments {
-    @Option(help: "How many jobs run at once here; of serve, how many syncs.") var workers = 8
-    @Option(help: "How long this process may be silent before others take its jobs over; default 30s.")
+    @Option(parsing: .unconditional, help: "How many jobs run at once here; of serve, how many syncs.") var workers = 8
+    @Option(
+        parsing: .unconditional,
+        help: "How long this process may be silent before others take its jobs over; default 30s.")
     var lease: Interval?
 
     func validate() throws {
@@ -140,7 +151,11 @@ extension Runtime {
         configuration.only = ids
         let runner = Runner(queue, handlers: handlers, configuration)
         // The jobs go back to the queue, so that the next command need not wait for their leases.
-        return try Signals.ending(after: { runner.stop(grace: .zero, patience: .seconds(3)) }) {
+        let handBack: @Sendable () -> Void = {
+            Output.note("stopping: what has not ended goes back to the queue; see: wireloom job list")
+            runner.stop(grace: .zero, patience: .seconds(3))
+        }
+        return try Signals.ending(after: handBack) {
             runner.start()
             let display = ProgressDisplay()
             do {
@@ -161,7 +176,7 @@ extension Runtime {
         let rows = try database.withConnection { connection in
             try jobs.flatMap { try Listing.jobs.rows([nil, nil, $0.id.value, nil], in: connection) }
         }
-        try Output.write(rows, of: .jobs, as: format)
+        try write(rows, of: .jobs, as: format)
     }
 }
 
@@ -190,6 +205,7 @@ struct SyncCommand: ParsableCommand {
 
     func run() throws {
         let rows = try Runtime.with(options, maxConnections: worker.maxConnections) { runtime -> [JobRow] in
+            if wait { _ = try runtime.secrets.keyID }
             let accounts = try runtime.accounts.selected(names: names, all: all)
             if accounts.isEmpty {
                 Output.note("there is no enabled account; see: wireloom account add --help")
@@ -223,7 +239,7 @@ struct ServeCommand: ParsableCommand {
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var worker: WorkerOptions
-    @Option(help: "How many VMs are made and deleted at once here.") var vmWorkers = 8
+    @Option(parsing: .unconditional, help: "How many VMs are made and deleted at once here.") var vmWorkers = 8
 
     func validate() throws {
         if !(1...64).contains(vmWorkers) { throw ValidationError("--vm-workers is a number from 1 to 64") }
@@ -238,6 +254,7 @@ struct ServeCommand: ParsableCommand {
     }
 
     private func serve(_ runtime: Runtime, until stop: DispatchSemaphore) throws {
+        _ = try runtime.secrets.keyID
         let runner = Runner(
             runtime.queue,
             handlers: [SyncHandler(database: runtime.database, secrets: runtime.secrets)],

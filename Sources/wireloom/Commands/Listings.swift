@@ -1,26 +1,39 @@
 import ArgumentParser
 import Controller
+import Inventory
 import Postgres
 
 /// Writes a listing; an empty one is an empty table.
+///
+/// - Parameter account: the one that is asked about; that there is none of that name is told, where nothing is found of it.
 func listing(
-    _ listing: Listing, _ filters: [(any PostgresEncodable)?], _ options: GlobalOptions, _ format: OutputOptions
+    _ listing: Listing, _ filters: [(any PostgresEncodable)?], _ options: GlobalOptions, _ format: OutputOptions,
+    account: String? = nil
 ) throws {
     try Runtime.with(options) { runtime in
-        let rows = try runtime.database.withConnection { try listing.rows(filters, in: $0) }
-        try Output.write(rows, of: listing, as: format.output)
+        let rows = try runtime.database.withConnection { connection in
+            let rows = try listing.rows(filters, in: connection)
+            if rows.isEmpty { try account.map { _ = try AccountTable.named($0, in: connection) } }
+            return rows
+        }
+        try runtime.write(rows, of: listing, as: format.output)
     }
 }
 
 /// Writes all fields of the one thing of a name; several are refused with their ids.
 func show(
     _ listing: Listing, _ filters: [(any PostgresEncodable)?], _ kind: String, _ name: String,
-    _ options: GlobalOptions, _ format: OutputOptions
+    _ options: GlobalOptions, _ format: OutputOptions, account: String? = nil
 ) throws {
     try Runtime.with(options) { runtime in
-        let rows = try runtime.database.withConnection { try listing.rows(filters, in: $0) }
+        let rows = try runtime.database.withConnection { connection in
+            let rows = try listing.rows(filters, in: connection)
+            if rows.isEmpty { try account.map { _ = try AccountTable.named($0, in: connection) } }
+            return rows
+        }
+        let noun = ["vm": "VM", "portgroup": "port group"][kind] ?? kind
         guard let row = rows.first else {
-            throw Failure("there is no \(kind) \"\(name)\"; see: wireloom \(kind) list", status: 65)
+            throw Failure("there is no \(noun) \"\(name)\"; see: wireloom \(kind) list", status: 65)
         }
         guard rows.count == 1 else {
             let candidates = rows.prefix(8).map { row in
@@ -28,7 +41,7 @@ func show(
                     .joined(separator: " ")
             }
             throw Failure(
-                "\"\(name)\" fits \(rows.count) of them; give an id, or --account: "
+                "\"\(name)\" fits \(rows.count) \(noun == "switch" ? "switches" : "\(noun)s"); give an id, or --account: "
                     + candidates.joined(separator: "; "), status: 65)
         }
         guard format.output == .table else { return try Output.write(rows, of: listing, as: format.output) }
@@ -75,20 +88,24 @@ struct HostCommand: ParsableCommand {
         commandName: "host", abstract: "ESXi hosts and their addresses.", subcommands: [List.self, Show.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the hosts.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the hosts.", discussion: "  wireloom host list --account paris")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
-        func run() throws { try listing(.hosts, [filter.account, nil], options, format) }
+        func run() throws { try listing(.hosts, [filter.account, nil], options, format, account: filter.account) }
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one host, by name, id or UUID.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show one host, by name, id or UUID.", discussion: "  wireloom host show esx-1.example.com")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
         @Argument(help: "A host's name, id or UUID.") var name: String
-        func run() throws { try show(.hosts, [filter.account, name], "host", name, options, format) }
+        func run() throws {
+            try show(.hosts, [filter.account, name], "host", name, options, format, account: filter.account)
+        }
     }
 }
 
@@ -98,20 +115,24 @@ struct SwitchCommand: ParsableCommand {
         subcommands: [List.self, Show.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the switches.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the switches.", discussion: "  wireloom switch list --account paris")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
-        func run() throws { try listing(.switches, [filter.account, nil], options, format) }
+        func run() throws { try listing(.switches, [filter.account, nil], options, format, account: filter.account) }
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one switch, by name or id.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show one switch, by name or id.", discussion: "  wireloom switch show dvs-core --account paris")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
         @Argument(help: "A switch's name or id.") var name: String
-        func run() throws { try show(.switches, [filter.account, name], "switch", name, options, format) }
+        func run() throws {
+            try show(.switches, [filter.account, name], "switch", name, options, format, account: filter.account)
+        }
     }
 }
 
@@ -120,20 +141,25 @@ struct PortGroupCommand: ParsableCommand {
         commandName: "portgroup", abstract: "Port groups and their VLANs.", subcommands: [List.self, Show.self])
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the port groups.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the port groups.", discussion: "  wireloom portgroup list --account paris")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
-        func run() throws { try listing(.portGroups, [filter.account, nil], options, format) }
+        func run() throws { try listing(.portGroups, [filter.account, nil], options, format, account: filter.account) }
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one port group, by name or id.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show one port group, by name or id.",
+            discussion: "  wireloom portgroup show servers --account paris")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
         @Argument(help: "A port group's name or id.") var name: String
-        func run() throws { try show(.portGroups, [filter.account, name], "portgroup", name, options, format) }
+        func run() throws {
+            try show(.portGroups, [filter.account, name], "portgroup", name, options, format, account: filter.account)
+        }
     }
 }
 
@@ -145,7 +171,12 @@ struct VMCommand: ParsableCommand {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the VMs.",
-            discussion: "With --unplaced: what belongs nowhere yet, why, and the command that mends it.")
+            discussion: """
+                With --unplaced: what belongs nowhere yet, why, and the command that mends it.
+
+                  wireloom vm list --account paris
+                  wireloom vm list --unplaced
+                """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
@@ -153,11 +184,13 @@ struct VMCommand: ParsableCommand {
 
         func run() throws {
             guard unplaced, format.output == .table else {
-                return try listing(.virtualMachines, [filter.account, nil, unplaced], options, format)
+                return try listing(
+                    .virtualMachines, [filter.account, nil, unplaced], options, format, account: filter.account)
             }
             try Runtime.with(options) { runtime in
-                let rows = try runtime.database.withConnection {
-                    try Listing.unplaced.rows([filter.account, nil], in: $0)
+                let rows = try runtime.database.withConnection { connection in
+                    try filter.account.map { _ = try AccountTable.named($0, in: connection) }
+                    return try Listing.unplaced.rows([filter.account, nil], in: connection)
                 }
                 Self.writeGrouped(rows)
             }
@@ -179,12 +212,16 @@ struct VMCommand: ParsableCommand {
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one VM, by name, id or UUID.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show one VM, by name, id or UUID.", discussion: "  wireloom vm show web-1 -o yaml")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @OptionGroup var filter: AccountFilter
         @Argument(help: "A VM's name, id or UUID.") var name: String
-        func run() throws { try show(.virtualMachines, [filter.account, name, nil], "vm", name, options, format) }
+        func run() throws {
+            try show(
+                .virtualMachines, [filter.account, name, nil], "vm", name, options, format, account: filter.account)
+        }
     }
 }
 

@@ -23,7 +23,7 @@ extension NetworkChange {
     func run() throws {
         try Runtime.with(options) { runtime in
             let sentence = try change(runtime.networks(rehearses: rehearsal.dryRun))
-            print(rehearsal.dryRun ? "dry run: \(sentence)" : sentence)
+            Output.say(rehearsal.dryRun ? "dry run: \(sentence)" : sentence)
         }
         if rehearsal.dryRun { throw ExitCode(2) }
     }
@@ -42,7 +42,7 @@ extension NetworkService.Effect {
         let head =
             placed + unplaced == 0
             ? "it touches no known address"
-            : "of the addresses it touches, \(placed) are placed and \(unplaced) are not"
+            : Consequences.sentence(placed: placed, unplaced: unplaced)
         return
             ([head] + list("newly placed:", newlyPlaced)
             + list("no longer placed (\(newlyUnplaced.count)):", newlyUnplaced)).joined(separator: "\n")

@@ -2,6 +2,7 @@ import Addressing
 import ArgumentParser
 import Controller
 import IPAM
+import Postgres
 
 struct SubnetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -19,14 +20,23 @@ struct SubnetCommand: ParsableCommand {
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Option(help: "Only of this wire.") var wire: String?
-        func run() throws { try listing(.subnets, [nil, wire], options, format) }
+        func run() throws {
+            try Runtime.with(options) { runtime in
+                let rows = try runtime.database.withConnection { connection in
+                    try wire.map { _ = try WireTable.named($0, in: connection) }
+                    return try Listing.subnets.rows([nil, wire], in: connection)
+                }
+                try runtime.write(rows, of: .subnets, as: format.output)
+            }
+        }
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one subnet, by name or id.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show one subnet, by name or id.", discussion: "  wireloom subnet show servers")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
-        @Argument var name: String
+        @Argument(help: "A subnet's name or id.") var name: String
         func run() throws { try show(.subnets, [name, nil], "subnet", name, options, format) }
     }
 
@@ -42,7 +52,7 @@ struct SubnetCommand: ParsableCommand {
         @Argument(help: "What to call it.") var name: String
         @Option(help: "The wire's name or id.") var wire: String
         @Option(help: "Network address and prefix length.") var cidr: String
-        @Option(name: .customLong("vlan"), help: "1 to 4094.") var vlanNumber: Int = 1
+        @Option(name: .customLong("vlan"), parsing: .unconditional, help: "1 to 4094.") var vlanNumber: Int = 1
         @Option(help: "The router's address, which is never allocated.") var gateway: String?
         @Option(help: "DNS servers, separated by commas.") var dns: String?
         @Option(help: "The domain that guests append to host names.") var dnsSuffix: String?
@@ -52,7 +62,7 @@ struct SubnetCommand: ParsableCommand {
 
         func change(_ networks: NetworkService) throws -> String {
             let request = SubnetRequest(
-                name: name, cidr: try typed { try CIDR(parsing: cidr) }, vlan: try vlan(vlanNumber),
+                name: name, cidr: try prefix(cidr), vlan: try vlan(vlanNumber),
                 gateway: try gateway.map { text in try typed { try IPAddress(parsing: text) } },
                 dns: try addresses(dns ?? ""), dnsSuffix: dnsSuffix, description: description,
                 pools: try pools.requests(pool))
@@ -73,16 +83,23 @@ struct SubnetCommand: ParsableCommand {
         @Argument(help: "A subnet's name or id.") var subnet: String
         @Option(help: "A new name.") var name: String?
         @Option(help: "Network address and prefix length.") var cidr: String?
-        @Option(name: .customLong("vlan"), help: "1 to 4094.") var vlanNumber: Int?
+        @Option(name: .customLong("vlan"), parsing: .unconditional, help: "1 to 4094.") var vlanNumber: Int?
         @Option(help: "An address, or none.") var gateway: String?
         @Option(help: "DNS servers, separated by commas; an empty text for none.") var dns: String?
         @Option(help: "The domain that guests append to host names; an empty text for none.") var dnsSuffix: String?
         @Option(help: "An empty text for none.") var description: String?
 
+        func validate() throws {
+            let given: [Any?] = [name, cidr, vlanNumber, gateway, dns, dnsSuffix, description]
+            guard given.contains(where: { $0 != nil }) else {
+                throw ValidationError("say what to change, as --vlan 30; subnet confirm changes nothing else")
+            }
+        }
+
         func change(_ networks: NetworkService) throws -> String {
             var edit = SubnetEdit()
             edit.name = name
-            edit.cidr = try cidr.map { text in try typed { try CIDR(parsing: text) } }
+            edit.cidr = try cidr.map(prefix)
             edit.vlan = try vlanNumber.map(vlan)
             if let gateway {
                 edit.gateway = .some(gateway == "none" ? nil : try typed { try IPAddress(parsing: gateway) })
@@ -98,7 +115,8 @@ struct SubnetCommand: ParsableCommand {
 
     struct Confirm: NetworkChange {
         static let configuration = CommandConfiguration(
-            abstract: "Say that a subnet that was found is right; no sync changes it any more.")
+            abstract: "Say that a subnet that was found is right; no sync changes it any more.",
+            discussion: "  wireloom subnet confirm 10.10.0.0/24")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
@@ -111,7 +129,8 @@ struct SubnetCommand: ParsableCommand {
 
     struct Delete: NetworkChange {
         static let configuration = CommandConfiguration(
-            abstract: "Delete a subnet; refused while something in it is in use.")
+            abstract: "Delete a subnet; refused while something in it is in use.",
+            discussion: "  wireloom subnet delete servers --dry-run")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
@@ -136,7 +155,8 @@ struct SubnetCommand: ParsableCommand {
         @Argument(help: "FIRST-LAST, or one address; also outside of the pools.") var range: String
         @Option(help: "Who alone may be given them.") var owner: String
         @Option(help: "What for.") var note: String?
-        @Option(help: "When it ends: a duration, as 12h or 30d, or an RFC 3339 time.") var expires: String?
+        @Option(parsing: .unconditional, help: "When it ends: a duration, as 12h or 30d, or an RFC 3339 time.")
+        var expires: String?
 
         func change(_ networks: NetworkService) throws -> String {
             let range = try addressRange(range)
@@ -147,7 +167,9 @@ struct SubnetCommand: ParsableCommand {
     }
 
     struct Unreserve: NetworkChange {
-        static let configuration = CommandConfiguration(abstract: "End the reservations of a range.")
+        static let configuration = CommandConfiguration(
+            abstract: "End the reservations of a range.",
+            discussion: "  wireloom subnet unreserve servers 10.20.0.2-10.20.0.9")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A subnet's name or id.") var subnet: String
@@ -183,7 +205,8 @@ struct SubnetCommand: ParsableCommand {
 
         struct Remove: NetworkChange {
             static let configuration = CommandConfiguration(
-                abstract: "Take a range out of the pools; what is held in it stays held.")
+                abstract: "Take a range out of the pools; what is held in it stays held.",
+                discussion: "  wireloom subnet pool remove servers 10.20.0.150-10.20.0.199")
             @OptionGroup var options: GlobalOptions
             @OptionGroup var rehearsal: RehearsalOptions
             @Argument(help: "A subnet's name or id.") var subnet: String

@@ -4,23 +4,27 @@ import Controller
 import Foundation
 import IPAM
 
+/// How a plan is written: it is no list, so there is no csv of it.
+enum PlanFormat: String, ExpressibleByArgument, CaseIterable {
+    case table, json, yaml
+}
+
 /// Whether a change is only shown, and how.
 struct PlanOptions: ParsableArguments {
     @Flag(help: "Only show what it would do; the status is 2 if that is anything.")
     var dryRun = false
 
     @Option(name: .shortAndLong, help: "table (words), json or yaml.")
-    var output: OutputFormat = .table
+    var output: PlanFormat = .table
 
     /// Writes a plan, or what was done, and ends a dry run with its status.
     func write(lines: [String], json: JSONValue, isDifferent: Bool) throws {
         switch output {
         case .table:
-            for line in lines { print(line) }
+            for line in lines { Output.say(line) }
             if dryRun, isDifferent { print("nothing was changed: this was a dry run") }
         case .json: print(try Output.json(json))
         case .yaml: print(try Output.yaml(json), terminator: "")
-        case .csv: throw Failure("a plan has no form in csv; write -o json", status: 64)
         }
         if dryRun, isDifferent { throw ExitCode(2) }
     }

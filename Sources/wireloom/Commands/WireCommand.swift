@@ -22,7 +22,8 @@ struct WireCommand: ParsableCommand {
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one wire, by name or id.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show one wire, by name or id.", discussion: "  wireloom wire show campus")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Argument(help: "A wire's name or id.") var name: String
@@ -67,7 +68,11 @@ struct WireCommand: ParsableCommand {
     struct Delete: NetworkChange {
         static let configuration = CommandConfiguration(
             abstract: "Delete a wire that nothing uses.",
-            discussion: "A switch that was on it is linked by its evidence at the next sync.")
+            discussion: """
+                A switch that was on it is linked by its evidence at the next sync.
+
+                  wireloom wire delete campus --dry-run
+                """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A wire's name or id.") var name: String
@@ -90,7 +95,7 @@ struct WireCommand: ParsableCommand {
         @Argument(help: "A wire's name or id.") var wire: String
         @Option(help: "Only the switch's part on this host, or this host's standard switch.") var host: String?
         @Option(help: "The switch's account, where several have one of that name.") var account: String?
-        @Option(help: "The VLAN of untagged port groups, 1 to 4094.") var nativeVlan: Int = 1
+        @Option(parsing: .unconditional, help: "The VLAN of untagged port groups, 1 to 4094.") var nativeVlan: Int = 1
 
         func change(_ networks: NetworkService) throws -> String {
             guard let native = VLANID(nativeVlan) else {
@@ -104,7 +109,8 @@ struct WireCommand: ParsableCommand {
 
     struct Unlink: NetworkChange {
         static let configuration = CommandConfiguration(
-            abstract: "Take a link away; the next sync links the switch by its evidence.")
+            abstract: "Take a link away; the next sync links the switch by its evidence.",
+            discussion: "  wireloom wire unlink dvs-1 --account paris")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var rehearsal: RehearsalOptions
         @Argument(help: "A switch's name or id.") var `switch`: String

@@ -6,16 +6,20 @@ import IPAM
 /// How a merge, or the undoing of one, is told.
 struct WireChangeOptions: ParsableArguments {
     @Flag(help: "Only say what would be done; the exit code is 2 where that is anything.") var dryRun = false
-    @OptionGroup var format: OutputOptions
+    @Option(name: .shortAndLong, help: "table (words), json or yaml.") var output: PlanFormat = .table
+
+    func finish(_ change: WireChange, undoable: Bool = true) throws {
+        try Self.finish(change, isPlan: dryRun, as: output, undoable: undoable)
+    }
 
     /// - Throws: `ExitCode(2)` for a plan with a difference.
-    func finish(_ change: WireChange, undoable: Bool = true) throws {
-        switch format.output {
-        case .table: Self.write(change, isPlan: dryRun, undoable: undoable)
+    static func finish(_ change: WireChange, isPlan: Bool, as format: PlanFormat, undoable: Bool = true) throws {
+        switch format {
+        case .table: write(change, isPlan: isPlan, undoable: undoable)
         case .json: print(try Output.json(change))
-        case .yaml, .csv: throw Failure("a change of wires is told as table or json", status: 64)
+        case .yaml: print(try Output.yaml(change), terminator: "")
         }
-        if dryRun, !change.steps.isEmpty { throw ExitCode(2) }
+        if isPlan, !change.steps.isEmpty { throw ExitCode(2) }
     }
 
     private static func write(_ change: WireChange, isPlan: Bool, undoable: Bool) {
@@ -66,7 +70,11 @@ extension WireCommand {
     struct Undo: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Take a merge of wires back.",
-            discussion: "Refused, with what it is, where anything that the merge touched changed since.")
+            discussion: """
+                Refused, with what it is, where anything that the merge touched changed since.
+
+                  wireloom wire undo --dry-run
+                """)
         @OptionGroup var options: GlobalOptions
         @Argument(help: "An entry of the journal; without one, the newest merge that is not undone.") var entry: Int64?
         @OptionGroup var change: WireChangeOptions
@@ -90,11 +98,16 @@ extension WireCommand {
         @Option(help: "Merge the wires of this suggestion.") var accept: String?
         @Option(help: "Never suggest this one again.") var reject: String?
         @Option(help: "With --accept: one of the two, another wire, or the name of a new one.") var into: String?
-        @OptionGroup var change: WireChangeOptions
+        @Flag(help: "With --accept: only say what would be done; the exit code is 2 where that is anything.")
+        var dryRun = false
+        @OptionGroup var format: OutputOptions
 
         func validate() throws {
+            if accept != nil, format.output == .csv {
+                throw ValidationError("a merge has no form in csv; write -o json")
+            }
             if accept != nil, reject != nil { throw ValidationError("--accept and --reject exclude each other") }
-            if accept == nil, into != nil || change.dryRun {
+            if accept == nil, into != nil || dryRun {
                 throw ValidationError("--into and --dry-run go with --accept")
             }
         }
@@ -102,8 +115,9 @@ extension WireCommand {
         func run() throws {
             try Runtime.with(options) { runtime in
                 if let accept {
-                    return try change.finish(
-                        try runtime.networks().acceptSuggestion(accept, into: into, dryRun: change.dryRun))
+                    return try WireChangeOptions.finish(
+                        try runtime.networks().acceptSuggestion(accept, into: into, dryRun: dryRun), isPlan: dryRun,
+                        as: PlanFormat(rawValue: format.output.rawValue) ?? .json)
                 }
                 if let reject {
                     let wires = try runtime.networks().rejectSuggestion(reject).wires
@@ -114,9 +128,12 @@ extension WireCommand {
         }
 
         private func write(_ suggestions: [WireSuggestion]) throws {
-            switch change.format.output {
+            switch format.output {
             case .json: return print(try Output.json(suggestions))
-            case .yaml, .csv: throw Failure("suggestions are listed as table or json", status: 64)
+            case .yaml: return print(try Output.yaml(suggestions), terminator: "")
+            case .csv:
+                let rows = try JSONDecoder().decode([JSONValue].self, from: JSONEncoder().encode(suggestions))
+                return Output.csv(rows, fields: ["id", "wires", "into", "score", "evidence"])
             case .table: break
             }
             for suggestion in suggestions {
@@ -145,7 +162,11 @@ extension WireCommand {
     struct Coverage: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Hosts of a wire by VLAN, and where a port group is missing.",
-            discussion: "Where it is missing, no VM can be placed, and one that moves there loses its network.")
+            discussion: """
+                Where it is missing, no VM can be placed, and one that moves there loses its network.
+
+                  wireloom wire coverage campus --missing
+                """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Argument(help: "A wire's name or id.") var wire: String
@@ -156,13 +177,15 @@ extension WireCommand {
                 let rows = try runtime.networks().wireCoverage(wire).filter {
                     !missing || $0["portgroups"].elements.isEmpty
                 }
-                try Output.write(rows, of: .coverage, as: format.output)
+                try runtime.write(rows, of: .coverage, as: format.output)
                 let gaps = rows.filter { $0["portgroups"].elements.isEmpty }.count
                 guard format.output == .table else { return }
                 Output.note(
                     rows.isEmpty
                         ? "no host of the wire and no subnet to look for"
-                        : gaps == 0 ? "every host has a port group for every VLAN" : "\(gaps) port groups are missing")
+                        : gaps == 0
+                            ? "every host has a port group for every VLAN"
+                            : gaps == 1 ? "1 port group is missing" : "\(gaps) port groups are missing")
             }
         }
     }

@@ -14,11 +14,14 @@ struct OutputOptions: ParsableArguments {
 
 /// Writes a listing to standard output.
 enum Output {
-    static func write(_ rows: [JSONValue], of listing: Listing, as format: OutputFormat) throws {
+    /// - Parameter fields: those that a header in csv has beside what the rows have.
+    static func write(
+        _ rows: [JSONValue], of listing: Listing, as format: OutputFormat, fields: [String] = []
+    ) throws {
         switch format {
         case .json: print(try json(rows))
         case .yaml: print(try yaml(rows), terminator: "")
-        case .csv: csv(rows)
+        case .csv: csv(rows, fields: fields)
         case .table: Table(listing.columns, rows).write()
         }
     }
@@ -36,8 +39,8 @@ enum Output {
     }
 
     /// RFC 4180; nested values as JSON. The columns are the fields in alphabetical order.
-    private static func csv(_ rows: [JSONValue]) {
-        var names: Set<String> = []
+    static func csv(_ rows: [JSONValue], fields: [String] = []) {
+        var names = Set(fields)
         for case .object(let fields) in rows { names.formUnion(fields.keys) }
         let columns = names.sorted()
         print(columns.map(field).joined(separator: ","))
@@ -65,6 +68,28 @@ enum Output {
     /// Standard error, a line.
     static func note(_ text: String) {
         FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
+
+    /// Text for a person, wrapped to the terminal line by line, each further line indented; commands to copy stay whole.
+    static func say(_ text: String) {
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            let indent = String(line.prefix { $0 == " " })
+            let words = line.dropFirst(indent.count)
+            guard line.count > width, !words.hasPrefix("$ ") else {
+                print(line)
+                continue
+            }
+            for (index, part) in wrap(String(words), width: width - indent.count - 2).enumerated() {
+                print(indent + (index == 0 ? "" : "  ") + part)
+            }
+        }
+    }
+
+    /// How many lines the terminal on standard error has; `nil` where that is none.
+    static var height: Int? {
+        var size = winsize()
+        guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return nil }
+        return Int(size.ws_row)
     }
 
     /// The width to write for: the terminal's, else 80 columns.

@@ -3,6 +3,8 @@ import Jobs
 import Postgres
 
 /// The progress of jobs: rewritten in place on a terminal, a plain line for each change elsewhere. On standard error.
+///
+/// What does not fit on the terminal is counted, and shown as a whole at the end.
 final class ProgressDisplay {
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var shown: [JobID: String] = [:]
@@ -11,10 +13,7 @@ final class ProgressDisplay {
     func show(_ rows: [JobRow]) {
         let ordered = rows.sorted { $0.id < $1.id }
         if isTerminal {
-            var text = lines > 0 ? "\u{1B}[\(lines)A" : ""
-            for row in ordered { text += "\u{1B}[2K\(line(row).prefix(Output.width - 1))\n" }
-            lines = ordered.count
-            FileHandle.standardError.write(Data(text.utf8))
+            draw(fitting(ordered, height: Output.height ?? .max))
         } else {
             for row in ordered {
                 let key = "\(row.state.rawValue) \(row.phase ?? "")"
@@ -24,10 +23,30 @@ final class ProgressDisplay {
     }
 
     func finish(_ rows: [JobRow]) {
-        show(rows)
+        if isTerminal { draw(rows.sorted { $0.id < $1.id }.map(line)) } else { show(rows) }
         for row in rows.sorted(by: { $0.id < $1.id }) {
             if let error = row.error { Output.note("\(row.label): \(error)") }
         }
+    }
+
+    /// Over what was drawn before.
+    private func draw(_ lines: [String]) {
+        var text = self.lines > 0 ? "\u{1B}[\(self.lines)A\u{1B}[J" : ""
+        for line in lines { text += "\(line.prefix(Output.width - 1))\n" }
+        self.lines = lines.count
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+
+    /// A line for each job, or for as many as the terminal has room for: the running ones first, then what has ended.
+    private func fitting(_ rows: [JobRow], height: Int) -> [String] {
+        guard rows.count >= height else { return rows.map(line) }
+        let ranked =
+            rows.filter { $0.state == .running } + rows.filter(\.state.isFinal).reversed()
+            + rows.filter { $0.state == .queued }
+        let room = max(1, height - 2)
+        let counts = Dictionary(grouping: ranked.dropFirst(room), by: \.state).mapValues(\.count)
+        let rest = JobState.allCases.compactMap { state in counts[state].map { "\($0) more \(state.rawValue)" } }
+        return ranked.prefix(room).map(line) + ["… " + rest.joined(separator: ", ")]
     }
 
     private func line(_ row: JobRow) -> String {
