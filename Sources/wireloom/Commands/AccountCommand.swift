@@ -149,7 +149,8 @@ extension AccountCommand {
     }
 
     struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List the accounts.")
+        static let configuration = CommandConfiguration(
+            abstract: "List the accounts.", discussion: "  wireloom account list -o json")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
 

@@ -20,6 +20,8 @@ struct DoctorCommand: ParsableCommand {
                 unseen         an address was allocated long ago, and no adapter reports it
                 in_pool        an adapter without a place reports an address of a pool
                 not_reported   an adapter holds an address of a pool and reports it no more
+
+                  wireloom doctor addresses
                 """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
@@ -29,7 +31,11 @@ struct DoctorCommand: ParsableCommand {
     struct System: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Check the database, its schema and clock, the key, the accounts' trust and the jobs.",
-            discussion: "Ends with 1 where a check fails; a warning is none.")
+            discussion: """
+                Ends with 1 where a check fails; a warning is none.
+
+                  wireloom doctor
+                """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
 

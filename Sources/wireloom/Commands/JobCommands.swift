@@ -33,7 +33,8 @@ struct JobCommand: ParsableCommand {
     }
 
     struct Show: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show one job.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show one job.", discussion: "  wireloom job show 7")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Argument(help: "A job's id.") var id: Int
@@ -235,7 +236,11 @@ struct SyncCommand: ParsableCommand {
 struct ServeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the workers and the schedule until told to stop.",
-        discussion: "Stops gracefully on SIGTERM, SIGINT and SIGHUP: running syncs get 20 seconds to finish.")
+        discussion: """
+            Stops gracefully on SIGTERM, SIGINT and SIGHUP: running syncs get 20 seconds to finish.
+
+              wireloom serve --workers 16
+            """)
 
     @OptionGroup var options: GlobalOptions
     @OptionGroup var worker: WorkerOptions

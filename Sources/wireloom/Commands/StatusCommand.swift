@@ -8,7 +8,8 @@ import Postgres
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "How the accounts, jobs and addresses are, on one screen.")
+        commandName: "status", abstract: "How the accounts, jobs and addresses are, on one screen.",
+        discussion: "  wireloom status")
     @OptionGroup var options: GlobalOptions
     @OptionGroup var format: OutputOptions
 

@@ -16,7 +16,11 @@ struct SubnetCommand: ParsableCommand {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the subnets.",
-            discussion: "USE: held #, reserved =, quarantined ~, free to allocate ., in no pool blank.")
+            discussion: """
+                USE: held #, reserved =, quarantined ~, free to allocate ., in no pool blank.
+
+                  wireloom subnet list --wire campus
+                """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         @Option(help: "Only of this wire.") var wire: String?

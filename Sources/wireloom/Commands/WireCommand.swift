@@ -14,8 +14,11 @@ struct WireCommand: ParsableCommand {
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the wires.",
-            discussion:
-                "USE, of all their subnets: held #, reserved =, quarantined ~, free to allocate ., in no pool blank.")
+            discussion: """
+                USE, of all their subnets: held #, reserved =, quarantined ~, free to allocate ., in no pool blank.
+
+                  wireloom wire list
+                """)
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         func run() throws { try listing(.wires, [nil], options, format) }

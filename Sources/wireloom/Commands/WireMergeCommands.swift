@@ -153,7 +153,8 @@ extension WireCommand {
     }
 
     struct Journal: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List what was done to whole wires, newest first.")
+        static let configuration = CommandConfiguration(
+            abstract: "List what was done to whole wires, newest first.", discussion: "  wireloom wire journal")
         @OptionGroup var options: GlobalOptions
         @OptionGroup var format: OutputOptions
         func run() throws { try listing(.wireJournal, [], options, format) }
