@@ -70,12 +70,13 @@ package struct VMHandlers: Sendable {
             throw ProvisioningError(
                 .refused, "\(title): its user-data is kept no longer, as its making ended a while ago; ask for it anew")
         }
+        let key = try secrets.keyID
         do {
             return Secret(try secrets.unseal(sealed, for: row.instanceUUID, account: row.name))
         } catch {
             throw InventoryError(
                 .key,
-                "\(title): its user-data was sealed with another key than this worker's (\(secrets.keyID)); set WIRELOOM_KEY_FILE to "
+                "\(title): its user-data was sealed with another key than this worker's (\(key)); set WIRELOOM_KEY_FILE to "
                     + "that key, or cancel the job and ask for it anew")
         }
     }
