@@ -14,7 +14,7 @@ struct OutputTests {
         #expect(status.count == 2 && status[0].hasPrefix("accounts,failing,held,hosts,"), "\(status)")
         let doctor = try tool.run("doctor", "-o", "json").output
         let checks = try JSONSerialization.jsonObject(with: Data(doctor.utf8)) as? [[String: String]]
-        #expect(checks?.compactMap { $0["check"] } == ["database", "clock", "key", "jobs"], "\(doctor)")
+        #expect(checks?.compactMap { $0["check"] } == ["database", "clock", "key", "jobs", "vms"], "\(doctor)")
         #expect(checks?.allSatisfy { $0["state"] == "ok" } == true, "\(doctor)")
         #expect(try tool.run("wire", "suggest", "-o", "csv").output == "evidence,id,into,score,wires\n")
         #expect(try tool.run("wire", "suggest", "-o", "yaml").output == "[]\n")
