@@ -289,7 +289,7 @@ struct VMCreationTests {
             $0.os = .linux
             $0.cpus = 3
         }
-        try expect("10.20.0.1 cannot be allocated from subnet servers (10.20.0.0/24): it is in no pool") {
+        try expect("10.20.0.1 cannot be allocated from subnet servers (10.20.0.0/24): it is the gateway") {
             $0.addresses = ["10.20.0.1"]
         }
         _ = try world.sandbox.allocator.allocate(
