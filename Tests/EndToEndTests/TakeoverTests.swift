@@ -42,7 +42,7 @@ struct TakeoverTests {
         case .ending:
             // Not the minute that is usual.
             try topologyLock.script(
-                "ALTER DATABASE \(#require(tool.scratch).name) SET idle_in_transaction_session_timeout = '2s'")
+                "ALTER DATABASE \(#require(tool.scratch).name) SET idle_in_transaction_session_timeout = '5s'")
             brakes = try Brakes(database, [.init(account: "one", moment: .ending, vcenter: vcenter)])
         }
         let sleeper = try tool.start(["serve", "--workers", "1", "--lease", lease])
