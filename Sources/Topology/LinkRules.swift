@@ -176,9 +176,6 @@ enum Wording {
     /// `has the support of 1 management address and 3 VM addresses`, `has no support`.
     static func support(_ score: Score, each: Bool = false) -> String {
         let verb = each ? "each have" : "has"
-        var parts: [String] = []
-        if score.strong > 0 { parts.append(count(score.strong, "management address", "management addresses")) }
-        if score.weak > 0 { parts.append(count(score.weak, "VM address", "VM addresses")) }
-        return parts.isEmpty ? "\(verb) no support" : "\(verb) the support of \(list(parts, "and"))"
+        return score.words.map { "\(verb) the support of \($0)" } ?? "\(verb) no support"
     }
 }

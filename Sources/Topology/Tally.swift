@@ -1,13 +1,31 @@
 import Addressing
 
 /// How much one wire is supported. Strong addresses decide; weak ones only between equals.
-struct Score: Hashable, Comparable {
+package struct Score: Hashable, Comparable, Sendable {
     var strong = 0
     var weak = 0
 
-    var isNone: Bool { strong == 0 && weak == 0 }
+    package init(strong: Int = 0, weak: Int = 0) {
+        self.strong = strong
+        self.weak = weak
+    }
 
-    static func < (lhs: Score, rhs: Score) -> Bool { (lhs.strong, lhs.weak) < (rhs.strong, rhs.weak) }
+    package var isNone: Bool { strong == 0 && weak == 0 }
+
+    /// `1 management address and 3 VM addresses`; `nil` where it is none.
+    package var words: String? {
+        var parts: [String] = []
+        if strong > 0 { parts.append(Wording.count(strong, "management address", "management addresses")) }
+        if weak > 0 { parts.append(Wording.count(weak, "VM address", "VM addresses")) }
+        return parts.isEmpty ? nil : Wording.list(parts, "and")
+    }
+
+    /// What the worse of two has fewer of.
+    package static func shortage(of worse: Score, against better: Score) -> String {
+        worse.strong < better.strong ? "management addresses" : "VM addresses"
+    }
+
+    package static func < (lhs: Score, rhs: Score) -> Bool { (lhs.strong, lhs.weak) < (rhs.strong, rhs.weak) }
 }
 
 /// The evidence of one scope, counted for every wire that it speaks for or against.

@@ -11,25 +11,6 @@ import Testing
 /// What a sync does to VMs that are being made or deleted beside it.
 @Suite("VMs and syncs", .serialized)
 struct VMSyncTests {
-    /// Runs on a thread of its own, and tells what came of it.
-    private final class Beside<T: Sendable>: @unchecked Sendable {
-        // `@unchecked Sendable`: written before `done` is signaled, and read after it was waited for.
-        private var outcome: Result<T, any Error>?
-        private let done = DispatchSemaphore(value: 0)
-
-        init(_ body: @escaping @Sendable () throws -> T) {
-            Thread.detachNewThread { [self] in
-                outcome = Result { try body() }
-                done.signal()
-            }
-        }
-
-        func result() throws -> T? {
-            done.wait()
-            return try outcome?.get()
-        }
-    }
-
     /// web-1 is being made, and its job is held where it would place it.
     private func halfMade(in world: MachineWorld) throws -> (Brake, Runner, [VMService.Order]) {
         let brake = try Brake(world, on: "vm_step", when: "NEW.step = 'place'")
@@ -75,7 +56,7 @@ struct VMSyncTests {
         let orders = try world.machines.create(world.request("web-1", "servers"), names: ["web-1"])
         let runner = world.runner(orders.map(\.job))
         runner.start()
-        try until { try world.vcenter.requests(of: "CloneVM_Task").count == 1 }
+        try waitUntil("it is being cloned") { try world.vcenter.requests(of: "CloneVM_Task").count == 1 }
         try world.vcenter.setGuest(of: "web-0", [.init(["10.20.0.10/24", "10.20.0.128/24"])])
         try world.sandbox.sync("one")
         #expect(try world.sandbox.placements(of: "one").contains("web-0 10.20.0.128 -> held_by_other"))
@@ -127,7 +108,9 @@ struct VMSyncTests {
         let orders = try world.machines.create(world.request("web-1", "servers"), names: ["web-1"])
         let runner = world.runner(orders.map(\.job))
         runner.start()
-        try until { try world.sandbox.column("SELECT step FROM vm_step WHERE step = 'guest'") == ["guest"] }
+        try waitUntil("its guest is waited for") {
+            try world.sandbox.column("SELECT step FROM vm_step WHERE step = 'guest'") == ["guest"]
+        }
         try world.sandbox.queue.cancel(orders[0].job, by: "tester")
         let job = try runner.wait(for: orders.map(\.job))[0]
         runner.stop()
@@ -240,14 +223,5 @@ struct VMSyncTests {
         try world.sandbox.sync("one", "two", "three")
         #expect(try world.sandbox.rowVersions() == before)
         #expect(try StorageRules.violations(in: world.sandbox.database) == [])
-    }
-
-    private func until(_ condition: () throws -> Bool) throws {
-        struct Late: Error {}
-        let end = ContinuousClock.now + .seconds(60)
-        while try !condition() {
-            guard ContinuousClock.now < end else { throw Late() }
-            Thread.sleep(forTimeInterval: 0.02)
-        }
     }
 }

@@ -54,7 +54,7 @@ import Testing
             try network.change { try SubnetTable.update($0, edit, in: $1) }
         }
         #expect(error?.code == .held)
-        #expect(error?.detail.contains("it is allocated to bob") == true)
+        #expect(error?.detail.contains("it is allocated to \"bob\"") == true)
         edit.gateway = .some(network.ip(13))
         try network.change { try SubnetTable.update($0, edit, in: $1) }
         #expect(try network.violations() == [])

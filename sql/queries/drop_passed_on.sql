@@ -1,5 +1,6 @@
 -- An address that its adapter did not report, and another one has now, has passed on: it is not its former adapter's
--- unplaced one; but one that holds it still, in another subnet, is known by it until it is released there. What another sync is at is left to that one. Its VMs count as touched: their tags change.
+-- unplaced one. One that holds it still, in another subnet, is known by it until it is released there. What another sync is
+-- at is left to that one. Its VMs count as touched: their tags change.
 WITH gone AS (
     SELECT a.account_id, a.owner, a.owner_id, a.device, a.ip
     FROM contested k

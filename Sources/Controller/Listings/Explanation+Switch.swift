@@ -17,27 +17,11 @@ private struct SwitchStory {
     /// What the last sync counted for a wire.
     private struct Candidate {
         let wire: String
-        let strong: Int
-        let weak: Int
+        let score: Score
         /// An address of the switch is another's there: the wire cannot be its own.
         let isContested: Bool
 
-        var isSupported: Bool { strong + weak > 0 }
-
-        func isBetter(than other: Candidate?) -> Bool {
-            guard let other else { return isSupported }
-            return (strong, weak) > (other.strong, other.weak)
-        }
-
-        func isEqual(to other: Candidate) -> Bool { (strong, weak) == (other.strong, other.weak) }
-
-        var counts: String {
-            func count(_ number: Int, _ kind: String) -> String? {
-                number == 0 ? nil : "\(number) \(kind) address\(number == 1 ? "" : "es")"
-            }
-            let parts = [count(strong, "management"), count(weak, "VM")].compactMap { $0 }
-            return parts.isEmpty ? "no address" : parts.joined(separator: " and ")
-        }
+        func isBetter(than other: Candidate?) -> Bool { score > (other?.score ?? Score()) }
     }
 
     private static let shown = 3
@@ -72,7 +56,8 @@ private struct SwitchStory {
             ORDER BY ls.strong DESC, ls.weak DESC, w.name
             """, row["account"].text, row["id"].text, host
         ).map {
-            try Candidate(wire: $0.get(0), strong: $0.get(1), weak: $0.get(2), isContested: $0.get(3))
+            try Candidate(
+                wire: $0.get(0), score: Score(strong: $0.get(1), weak: $0.get(2)), isContested: $0.get(3))
         }
     }
 
@@ -80,7 +65,7 @@ private struct SwitchStory {
     private mutating func weigh(_ candidates: [Candidate]) throws {
         let linked = row["wire"].text
         let own = candidates.first { $0.wire == linked }
-        let fit = candidates.filter { !$0.isContested && $0.isSupported }
+        let fit = candidates.filter { !$0.isContested && !$0.score.isNone }
         let best = fit.filter { candidate in fit.allSatisfy { !$0.isBetter(than: candidate) } }
         let better = fit.filter { $0.wire != linked && $0.isBetter(than: own) }
         lines.append("  why: " + rule(linked, own, best, better))
@@ -88,7 +73,9 @@ private struct SwitchStory {
             lines.append("  no confirmed subnet of any wire it may use contains an address seen on it")
         }
         for candidate in candidates {
-            lines.append("  wire \(candidate.wire): \(candidate.counts): \(verdict(candidate, linked, own, best))")
+            lines.append(
+                "  wire \(candidate.wire): \(candidate.score.words ?? "no address"): \(verdict(candidate, linked, own, best))"
+            )
             lines += try evidence(for: candidate.wire).map { "    \($0)" }
         }
         lines += try wiresOfOtherSites().map { "  \($0)" }
@@ -113,7 +100,7 @@ private struct SwitchStory {
             }
         }
         if row["link_origin"].text == "person" { return "a person linked it, which no evidence changes" }
-        guard let own, own.isSupported else {
+        guard let own, !own.score.isNone else {
             return better.count > 1
                 ? "an automatic link stays where the evidence for others is not for exactly one"
                 : "nothing spoke for another wire, so it has one of its own, or keeps the one that it had"
@@ -130,11 +117,11 @@ private struct SwitchStory {
         }
         if one.wire == linked { return "its wire" }
         guard let rival = linked == nil ? best.first : own else { return "not its wire, though this speaks for it" }
-        if one.isEqual(to: rival) {
+        if one.score == rival.score {
             return linked == nil && best.count > 1 ? "tied" : linked == nil ? "best" : "no more than its own wire has"
         }
         if one.isBetter(than: rival) { return "more than its own wire has, which does not move it" }
-        return one.strong < rival.strong ? "lost, with fewer management addresses" : "lost, with fewer VM addresses"
+        return "lost, with fewer \(Score.shortage(of: one.score, against: rival.score))"
     }
 
     /// The addresses seen on the switch `$2` of account `$1`, with the confirmed subnets that they could be of by their VLAN.

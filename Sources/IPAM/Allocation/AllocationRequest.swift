@@ -61,15 +61,16 @@ package enum Expiry: Sendable, Hashable {
 
     /// The moment, by the clock of the database, which ends it.
     ///
+    /// - Parameter what: that which ends.
     /// - Throws: ``NetworkError`` with code `invalid` where it is over already.
-    func moment(in connection: Connection) throws -> Timestamp {
+    func moment(of what: String = "an allocation", in connection: Connection) throws -> Timestamp {
         let now: Timestamp = try connection.query("SELECT clock_timestamp()")[0].get(0)
         switch self {
         case .after(let duration): return now + duration
         case .at(let moment):
             guard moment > now else {
                 throw NetworkError(
-                    .invalid, "an allocation cannot end at \(moment): that is over; it is \(now.wholeSecond) now")
+                    .invalid, "\(what) cannot end at \(moment): that is over; it is \(now.wholeSecond) now")
             }
             return moment
         }

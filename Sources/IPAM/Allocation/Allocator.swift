@@ -218,7 +218,7 @@ package struct Allocator: Sendable {
     /// How many are found one by one, at random. A larger batch takes free rows as it finds them.
     private static let mostGuessed = 256
     /// Candidates for each address.
-    private static let guesses = 4
+    private static let guesses = 8
 
     /// Addresses at random, whether or not they have a row; `nil` where too many of those tried were somebody's.
     private func guess(
@@ -234,10 +234,10 @@ package struct Allocator: Sendable {
                     let pool = try PoolTable.pools(of: pool.subnet, in: connection).first(where: { $0.id == pool.id })
                 else { return nil }
                 // Ascending, since a row that another is just making is waited for; whether one is tried is left to chance.
-                let candidates = Self.offsets(max(8, Self.guesses * request.count), below: pool.range.count)
+                let candidates = Self.offsets(Self.guesses * request.count, below: pool.range.count)
                 var found: [IPAddress] = []
                 for (index, offset) in candidates.enumerated() where found.count < request.count {
-                    guard Int.random(in: index..<candidates.count) - index < request.count - found.count,
+                    guard Int.random(in: 0..<candidates.count - index) < request.count - found.count,
                         let address = pool.range.first.advanced(by: offset)
                     else { continue }
                     let rows = try connection.query(

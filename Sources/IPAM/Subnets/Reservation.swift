@@ -14,13 +14,7 @@ package enum ReservationTable {
         guard subnet.cidr.contains(range.first), subnet.cidr.contains(range.last) else {
             throw NetworkError(.invalid, "\(range) is not inside subnet \(subnet.title)")
         }
-        if let expires {
-            let now: Timestamp = try connection.query("SELECT now()")[0].get(0)
-            guard expires > now else {
-                throw NetworkError(
-                    .invalid, "a reservation cannot end at \(expires): that is over; it is \(now.wholeSecond) now")
-            }
-        }
+        if let expires { _ = try Expiry.at(expires).moment(of: "a reservation", in: connection) }
         try SubnetTable.lock([subnet.id], in: connection)
         try SubnetTable.confirm(subnet, in: connection)
         try endExpired(of: subnet.id, in: connection)

@@ -90,7 +90,7 @@ extension SubnetTable {
         guard let owner: String = try row?.get(0) else { return }
         throw NetworkError(
             .held,
-            "\(gateway) cannot become the gateway of subnet \(subnet.title): it is allocated to \(owner); release it first: "
+            "\(gateway) cannot become the gateway of subnet \(subnet.title): it is allocated to \"\(owner)\"; release it first: "
                 + "wireloom ip release \(subnet.name) \(gateway)")
     }
 
